@@ -1,0 +1,81 @@
+import { CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
+import { aborted } from '../core/deferred.js';
+import { exitCodeOf, SciStreamError, toSciStreamError } from '../core/errors.js';
+import { normalizeArgv } from './argv.js';
+
+const signalExit = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type StopSignal = keyof typeof signalExit;
+
+/** The reason of the programs' abort signal once the user or the system asked them to stop. */
+export class Interrupted extends SciStreamError {
+  readonly signal: StopSignal;
+
+  constructor(signal: StopSignal) {
+    super('CANCELED', `Stopped by ${signal}.`);
+    this.signal = signal;
+  }
+}
+
+/**
+ * Aborts with the first SIGINT, SIGTERM or SIGHUP, so that everything is freed on the way out; a second one ends the
+ * process at once.
+ */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of Object.keys(signalExit) as StopSignal[]) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(signalExit[name]);
+      controller.abort(new Interrupted(name));
+    });
+  }
+  return controller.signal;
+}
+
+/** Waits for the stop signal; nothing else has to keep the process alive. */
+export async function untilStopped(signal: AbortSignal): Promise<void> {
+  const alive = setInterval(() => undefined, 60_000);
+  await aborted(signal);
+  clearInterval(alive);
+}
+
+/**
+ * Runs a program: its command line in either spelling, one sentence on stderr for a failure, and an exit code that tells
+ * which. Ends by letting go of everything, not by force.
+ */
+export async function main(program: CommandUnknownOpts): Promise<void> {
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  try {
+    await program.parseAsync(normalizeArgv(process.argv.slice(2), program), { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error, program.name());
+  }
+}
+
+function report(error: unknown, program: string): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodeOf('BAD_FORMAT');
+  if (error instanceof Interrupted) return signalExit[error.signal];
+  const known = toSciStreamError(error);
+  process.stderr.write(`${program}: ${known.message}\n`);
+  // Only a defect of our own is more than a sentence.
+  if (!(error instanceof SciStreamError) && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}
+`);
+  return exitCodeOf(known.code);
+}
+
+/** Applies our conventions to a program and its commands: no exit from inside, one spelling of help. */
+export function conventions<C extends CommandUnknownOpts>(program: C): C {
+  // What a command takes is told by its own help.
+  program.configureHelp({ subcommandTerm: (command) => command.name() });
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .showHelpAfterError(`Run "${program.name()} --help" for all options.`);
+    command.helpOption('-h, --help', 'show this help');
+  }
+  return program;
+}

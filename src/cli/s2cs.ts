@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, Option } from '@commander-js/extra-typings';
+import { none } from '../auth/none.js';
+import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
+import { ControlServer } from '../control/server.js';
+import { systemClock } from '../core/clock.js';
+import { aborted } from '../core/deferred.js';
+import { formatEndpoint } from '../core/endpoint.js';
+import { Scope } from '../core/scope.js';
+import { createLogger } from '../observe/logger.js';
+import { ensureCertificate, loadCertificate, type ServerCertificate } from '../platform/certificates.js';
+import { ensurePrivateDir, lockStateDir } from '../platform/state-dir.js';
+import { conventions, main, stopSignal } from './main.js';
+import { version } from './version.js';
+
+const program = new Command('s2cs')
+  .description(
+    'SciStream control server: opens, changes and ends streams through this gateway node on behalf of its users.\n' +
+      'Starts the data server (s2ds) that carries the streams and finds it again after a restart.',
+  )
+  .version(version, '--version', 'show the version')
+  .option('--listener-ip <ip>', 'address for requests and for streams (default: 127.0.0.1)')
+  .option('--port <port>', 'port for requests, 0 to let the system choose (default: 5000)')
+  .option('--port-range <range>', 'ports for streams, 0 to let the system choose (default: 5100-5200)')
+  .option('-t, --type <type>', 'data server type: relay (also called S2DS) or mock (default: relay)')
+  .option('--server-crt <file>', 'certificate in PEM (default: one made and kept in the state folder)')
+  .option('--server-key <file>', 'its private key in PEM')
+  .option('--ssl', 'serve TLS; --ssl=False switches it off, on loopback or with --allow-insecure (default: on)')
+  .addOption(new Option('--no-ssl').hideHelp())
+  .option('--state-dir <dir>', 'folder for certificate, socket and log (default: ~/.local/state/scistream/s2cs)')
+  .option('--allow-anonymous', 'listen beyond loopback although nobody has to authenticate')
+  .option('--allow-insecure', 'listen beyond loopback although there is no TLS')
+  .option('--hello-timeout <time>', 'how long a request waits for its application (default: 180s)')
+  .option('--max-sessions <n>', 'most sessions at a time (default: 1000)')
+  .option('--config <file>', 'read settings from a YAML file; keys are the names of these options')
+  .option('--json', 'print the start line as JSON')
+  .option('-v, --verbose', 'log why calls and connections failed')
+  .action(async ({ config: file, ...flags }) => {
+    await serve(await loadS2csConfig({ flags, file }), stopSignal());
+  });
+
+async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
+  const { stateDir } = config;
+  const logger = createLogger({ name: 's2cs', level: config.verbose ? 'debug' : 'info' });
+  await using scope = new Scope();
+  await ensurePrivateDir(stateDir);
+  const heldBy = `Another s2cs uses the state folder ${stateDir}; stop it or give this one its own --state-dir.`;
+  scope.use(await lockStateDir(stateDir, 's2cs', heldBy));
+  const certificate = config.ssl ? await certificateFor(config) : undefined;
+  const server = await ControlServer.start({
+    ...config,
+    version,
+    verifier: none,
+    ...(certificate ? { tls: { cert: certificate.cert, key: certificate.key } } : {}),
+    agentCommand: [process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url))],
+    setupTimeoutMs: config.helloTimeout,
+    clock: systemClock,
+    logger,
+  });
+  scope.defer(() => server.close());
+  announce(config, server, certificate);
+  logger.warn('streams are forwarded as plain TCP: this version does not encrypt the leg between facilities');
+  await aborted(stop);
+  logger.info('stopping: releasing every session');
+}
+
+function certificateFor({ serverCrt, serverKey, stateDir, listenerIp }: S2csConfig): Promise<ServerCertificate> {
+  return serverCrt !== undefined && serverKey !== undefined
+    ? loadCertificate(serverCrt, serverKey)
+    : ensureCertificate(stateDir, listenerIp);
+}
+
+/** The readiness signal: scripts wait for this line on stdout. */
+function announce(config: S2csConfig, server: ControlServer, certificate: ServerCertificate | undefined): void {
+  const address = formatEndpoint(server.address);
+  const certificateFile = config.serverCrt ?? path.join(config.stateDir, 'server.crt');
+  if (config.json) {
+    const tls = certificate ? { certificate: certificateFile, fingerprint: certificate.fingerprint } : {};
+    process.stdout.write(
+      `${JSON.stringify({ address, version, pid: process.pid, stateDir: config.stateDir, ...tls })}\n`,
+    );
+    return;
+  }
+  process.stdout.write(`s2cs ${version} listens at ${address}\n`);
+  if (certificate) {
+    process.stdout.write(`certificate ${certificateFile}${certificate.created ? ' (made now)' : ''}\n`);
+    process.stdout.write(`fingerprint ${certificate.fingerprint}\n`);
+  }
+}
+
+await main(conventions(program));

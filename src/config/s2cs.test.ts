@@ -1,0 +1,107 @@
+import path from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { loadS2csConfig, type S2csConfig } from './s2cs.js';
+
+function load(flags: Record<string, unknown> = {}): Promise<S2csConfig> {
+  return loadS2csConfig({ flags });
+}
+
+const beyondLoopback = ['0.0.0.0', '::', '192.0.2.7', '2001:db8::7'];
+
+describe('settings of a control server', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it('S4 is safe when nothing is said: loopback only, TLS on', async () => {
+    expect(await load({ stateDir: '/tmp/x' })).toEqual({
+      listenerIp: '127.0.0.1',
+      port: 5000,
+      portRange: { kind: 'range', first: 5100, last: 5200 },
+      type: 'relay',
+      ssl: true,
+      stateDir: '/tmp/x',
+      allowAnonymous: false,
+      allowInsecure: false,
+      helloTimeout: 180_000,
+      maxSessions: 1000,
+      verbose: false,
+      json: false,
+    });
+  });
+
+  it.each(beyondLoopback)('S4 listens at %s only when anonymous users are meant to get in', async (listenerIp) => {
+    await expect(load({ listenerIp })).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: expect.stringContaining('--allow-anonymous') as string,
+    });
+    expect((await load({ listenerIp, allowAnonymous: true })).listenerIp).toBe(listenerIp);
+  });
+
+  it.each(beyondLoopback)('listens at %s without TLS only when that is meant', async (listenerIp) => {
+    const flags = { listenerIp, allowAnonymous: true, ssl: false };
+    await expect(load(flags)).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: expect.stringContaining('--allow-insecure') as string,
+    });
+    expect((await load({ ...flags, allowInsecure: true })).ssl).toBe(false);
+  });
+
+  it.each(['127.0.0.1', '127.1.2.3', '::1', '[::1]'])(
+    'needs no leave to listen at %s, TLS or not',
+    async (listenerIp) => {
+      expect((await load({ listenerIp, ssl: false })).listenerIp).toBe(listenerIp.replace(/[[\]]/g, ''));
+    },
+  );
+
+  it.each([{ serverCrt: 'a.crt' }, { serverKey: 'a.key' }])('refuses %j alone', async (flags) => {
+    await expect(load(flags)).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: '--server-crt and --server-key belong together; give both or neither.',
+    });
+  });
+
+  it('takes every setting from the environment too', async () => {
+    const environment = {
+      LISTENER_IP: '::1',
+      PORT: '0',
+      PORT_RANGE: '6000-6001',
+      TYPE: 'S2DS',
+      SSL: 'False',
+      STATE_DIR: 'relative/dir',
+      HELLO_TIMEOUT: '2s',
+      MAX_SESSIONS: '7',
+      VERBOSE: 'true',
+    };
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(`SCISTREAM_S2CS_${name}`, value);
+    expect(await load({ port: '5001' })).toMatchObject({
+      listenerIp: '::1',
+      port: 5001,
+      portRange: { kind: 'range', first: 6000, last: 6001 },
+      type: 'S2DS',
+      ssl: false,
+      stateDir: path.resolve('relative/dir'),
+      helloTimeout: 2000,
+      maxSessions: 7,
+      verbose: true,
+    });
+  });
+
+  it.each([
+    ['listener-ip', { listenerIp: 'gateway' }],
+    ['port', { port: '70000' }],
+    ['port-range', { portRange: '5200-5100' }],
+    ['hello-timeout', { helloTimeout: 'soon' }],
+    ['max-sessions', { maxSessions: '0' }],
+    ['max-sessions', { maxSessions: 'all' }],
+  ])('names the setting when %s is wrong', async (setting, flags) => {
+    await expect(load(flags)).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: expect.stringContaining(setting) as string,
+    });
+  });
+
+  it('cannot be changed afterwards', async () => {
+    expect(Object.isFrozen(await load())).toBe(true);
+  });
+});

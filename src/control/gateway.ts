@@ -1,0 +1,92 @@
+import type { Client } from '@connectrpc/connect';
+import { parseEndpoint, formatEndpoint, type Endpoint } from '../core/endpoint.js';
+import { SciStreamError, toSciStreamError } from '../core/errors.js';
+import type { Role } from '../core/identity.js';
+import type { Counters, DataService, InfoResponse, Reservation } from '../gen/scistream/data/v1/data_pb.js';
+
+/** What a session wants reserved. */
+export interface ReserveRequest {
+  role: Role;
+  numListeners: number;
+  preferredPorts: readonly number[];
+  /** Bytes per second, 0 for no limit. */
+  maxRate: number;
+  /** Empty: the default of the data server type. */
+  security: string;
+  annotations: Record<string, string>;
+}
+
+/** Ports held for one session on a gateway node. */
+export interface Reserved {
+  readonly id: string;
+  readonly listeners: readonly Endpoint[];
+  readonly security: string;
+}
+
+/** A gateway node as the control server sees it: `scistream.data.v1` in our own types. */
+export class Gateway {
+  /** The data server type that sessions here get. */
+  readonly type: string;
+  readonly #client: Client<typeof DataService>;
+
+  constructor(client: Client<typeof DataService>, type: string) {
+    this.#client = client;
+    this.type = type;
+  }
+
+  async reserve({ preferredPorts, maxRate, ...request }: ReserveRequest, signal?: AbortSignal): Promise<Reserved> {
+    const message = { ...request, type: this.type, preferredPorts: [...preferredPorts], maxRate: BigInt(maxRate) };
+    const { reservation } = await reached(this.#client.reserve(message, signal ? { signal } : {}));
+    return toReserved(present(reservation));
+  }
+
+  /** Points listener i at `targets[i mod n]`; without targets only the annotations change. */
+  async update(reserved: Reserved, targets: readonly Endpoint[], annotations: Record<string, string>): Promise<void> {
+    const forwards = reserved.listeners.flatMap((_, index) => {
+      const target = targets[index % targets.length];
+      return target ? [{ targets: [formatEndpoint(target)] }] : [];
+    });
+    await reached(this.#client.update({ id: reserved.id, forwards, annotations }));
+  }
+
+  /** The last counters; undefined when the reservation is gone already, with the agent or without it. */
+  async release(id: string): Promise<Counters | undefined> {
+    try {
+      return (await this.#client.release({ id })).counters;
+    } catch (error) {
+      const { code } = toSciStreamError(error);
+      if (code === 'INVALID_UID' || code === 'CONN_ERROR' || code === 'UNAVAILABLE') return undefined;
+      throw error;
+    }
+  }
+
+  /** All reservations, or the one with this id. */
+  async list(id = ''): Promise<Reservation[]> {
+    return (await reached(this.#client.list({ id }))).reservations;
+  }
+
+  info(): Promise<InfoResponse> {
+    return reached(this.#client.info({}));
+  }
+}
+
+/** A caller from afar is not told where our socket lies, but what the matter is. */
+async function reached<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (toSciStreamError(error).code !== 'CONN_ERROR') throw error;
+    throw new SciStreamError('UNAVAILABLE', 'The data server of this facility is being restarted; try again.', {
+      cause: error,
+    });
+  }
+}
+
+export function toReserved({ id, listeners, security }: Reservation): Reserved {
+  return { id, listeners: listeners.map(parseEndpoint), security };
+}
+
+function present(reservation: Reservation | undefined): Reservation {
+  if (!reservation) throw new SciStreamError('SERVER_ERR', 'The data server answered without a reservation.');
+  return reservation;
+}

@@ -1,0 +1,186 @@
+import net from 'node:net';
+import path from 'node:path';
+import type { Client } from '@connectrpc/connect';
+import { Backoff } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import { messageOf, SciStreamError } from '../core/errors.js';
+import { formatPortRange, type PortRange } from '../core/port-range.js';
+import { until } from '../core/until.js';
+import { DataService } from '../gen/scistream/data/v1/data_pb.js';
+import type { Logger } from '../observe/logger.js';
+import { isRunning, startDaemon } from '../platform/child.js';
+import { RpcConnection } from '../platform/rpc-client.js';
+import { isServed, socketPath } from '../platform/state-dir.js';
+
+const startTimeoutMs = 15_000;
+const stopTimeoutMs = 10_000;
+/** An agent that has run so long did not die of its own start. */
+const stableMs = 10_000;
+
+export interface LocalAgentOptions {
+  /** How s2ds is started: the program and the arguments before our own. */
+  agentCommand: readonly [string, ...string[]];
+  stateDir: string;
+  listenerIp: string;
+  portRange: PortRange;
+  version: string;
+  /** Its log tells of every connection. */
+  verbose: boolean;
+  clock: Clock;
+  logger: Logger;
+}
+
+/**
+ * The s2ds of this machine, a process of its own: started when there is none, adopted when one of an earlier control server
+ * still runs, started anew when it dies.
+ */
+export class LocalAgent {
+  readonly client: Client<typeof DataService>;
+  /** Called when the agent has gone without being asked to; what it held is lost. */
+  onLost: () => void = () => undefined;
+  readonly #options: LocalAgentOptions;
+  readonly #socket: string;
+  readonly #connection: RpcConnection;
+  readonly #backoff = new Backoff(100, 10_000);
+  #stopping = false;
+  #lost = false;
+  #restarting: Promise<void> | undefined;
+
+  private constructor(options: LocalAgentOptions) {
+    this.#options = options;
+    this.#socket = socketPath(options.stateDir, 's2ds.sock');
+    this.#connection = new RpcConnection({ target: { path: this.#socket }, timeoutMs: 30_000 });
+    this.client = this.#connection.client(DataService);
+  }
+
+  /** Throws when no agent can be had, or when one with other settings holds reservations. */
+  static async start(options: LocalAgentOptions): Promise<LocalAgent> {
+    const agent = new LocalAgent(options);
+    try {
+      if (!(await agent.#adopt())) await agent.#launch();
+      agent.#watch();
+      return agent;
+    } catch (error) {
+      agent.#connection[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** From now on the agent's end is no surprise. */
+  expectEnd(): void {
+    this.#stopping = true;
+  }
+
+  /** Ends the agent and waits until its process is gone. One that somebody else has started is left to them. */
+  async stop(): Promise<void> {
+    this.expectEnd();
+    await this.#restarting;
+    try {
+      await this.#end();
+    } finally {
+      this.#connection[Symbol.dispose]();
+    }
+  }
+
+  /** After a failed start: ends an agent that carries nothing, and leaves one that carries streams to the next start. */
+  async discard(): Promise<void> {
+    this.expectEnd();
+    const { reservations } = await this.client.list({});
+    if (reservations.length === 0) await this.stop();
+    else this.#connection[Symbol.dispose]();
+  }
+
+  async #adopt(): Promise<boolean> {
+    if (!(await isServed(this.#socket))) return false;
+    const { listenerIp, portRange, version, logger } = this.#options;
+    const info = await this.client.info({});
+    const wanted = `${listenerIp} ${formatPortRange(portRange)}`;
+    const running = `${info.listenerIp} ${info.portRange}`;
+    const { reservations } = await this.client.list({});
+    if (running === wanted && (info.version === version || reservations.length > 0)) {
+      logger.info({ agentPid: info.pid, agentVersion: info.version }, 'adopted the running data server');
+      return true;
+    }
+    if (reservations.length > 0) {
+      throw new SciStreamError(
+        'ALREADY_EXISTS',
+        `A data server with other settings (${running}) still carries ${reservations.length} sessions; ` +
+          `start with the same --listener-ip and --port-range, or end process ${info.pid} first.`,
+      );
+    }
+    if (!info.managed) {
+      throw new SciStreamError(
+        'ALREADY_EXISTS',
+        `The data server at ${this.#socket} was started by hand with other settings (${running}, version ${info.version}); ` +
+          'start both with the same, or end it.',
+      );
+    }
+    await this.#end();
+    return false;
+  }
+
+  async #launch(): Promise<void> {
+    const { agentCommand, stateDir, listenerIp, portRange } = this.#options;
+    const [program, ...first] = agentCommand;
+    const args = [
+      '--managed',
+      '--socket',
+      this.#socket,
+      '--listener-ip',
+      listenerIp,
+      '--port-range',
+      formatPortRange(portRange),
+    ];
+    if (this.#options.verbose) args.push('--verbose');
+    const logFile = path.join(stateDir, 's2ds.log');
+    await startDaemon({ command: program, args: [...first, ...args], logFile, timeoutMs: startTimeoutMs });
+  }
+
+  async #end(): Promise<void> {
+    try {
+      const { pid, managed } = await this.client.info({});
+      if (!managed) return;
+      await this.client.shutdown({});
+      await until(`The end of the data server (process ${pid})`, stopTimeoutMs, () => !isRunning(pid));
+    } catch (error) {
+      // Somebody else has told it to end, or it has died: what was wanted is so.
+      if (await isServed(this.#socket)) throw error;
+    }
+  }
+
+  /** A silent connection that the agent's end, however it comes, closes. */
+  #watch(): void {
+    const socket = net.connect(this.#socket);
+    socket.unref();
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.once('close', () => {
+      if (this.#stopping) return;
+      this.#lost = true;
+      this.#options.logger.error('the data server has gone; its streams are lost');
+      this.onLost();
+      this.#restartLater();
+    });
+  }
+
+  #restartLater(): void {
+    this.#options.clock.after(this.#backoff.next(), () => {
+      if (!this.#stopping) this.#restarting = this.#restart();
+    });
+  }
+
+  async #restart(): Promise<void> {
+    try {
+      if (!(await isServed(this.#socket))) await this.#launch();
+      this.#watch();
+      this.#options.clock.after(stableMs, () => {
+        if (!this.#lost) this.#backoff.reset();
+      });
+      this.#lost = false;
+      this.#options.logger.info('the data server runs again');
+    } catch (error) {
+      this.#options.logger.error({ reason: messageOf(error) }, 'the data server could not be started');
+      this.#restartLater();
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import type { Endpoint } from '../core/endpoint.js';
+import { Backoff } from '../core/backoff.js';
+import { messageOf, SciStreamError } from '../core/errors.js';
+import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
+import type { Logger } from '../observe/logger.js';
+import type { Role } from '../core/identity.js';
+import { isFinal } from '../core/session.js';
+import type { Principal } from '../auth/verifier.js';
+import { fromAnnotations } from './annotations.js';
+import { toReserved } from './gateway.js';
+import { Rendezvous } from './rendezvous.js';
+import { Session, type SessionContext } from './session.js';
+
+export interface ManagerOptions extends Omit<SessionContext, 'releaseReserved' | 'onTrouble'> {
+  maxSessions: number;
+  logger: Logger;
+}
+
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
+
+/** What a caller asks for; every field has been checked. */
+export interface SessionRequest {
+  uid: string;
+  role: Role;
+  numListeners: number;
+  preferredPorts: readonly number[];
+  maxRate: number;
+  labels: Readonly<Record<string, string>>;
+  lifetimeMs: number | undefined;
+  security: string;
+  requestId: string;
+  /** See SessionIdentity. */
+  listenerIp: string;
+}
+
+/** What an application says of itself. */
+export interface Greeting {
+  uid: string;
+  role: Role;
+  /** Where a producer listens. */
+  addresses: readonly Endpoint[];
+}
+
+/** The sessions of one facility, each by its uid. Versions 1 and 2 of the protocol are two faces of this. */
+export class SessionManager {
+  readonly #options: ManagerOptions;
+  readonly #context: SessionContext;
+  readonly #sessions = new Map<string, Session>();
+  readonly #rendezvous: Rendezvous;
+  #draining = false;
+
+  constructor(options: ManagerOptions) {
+    this.#options = options;
+    this.#context = {
+      ...options,
+      releaseReserved: (id) => this.#release(id),
+      onTrouble: (uid, error) => {
+        options.logger.error({ uid, reason: messageOf(error) }, 'session could not be ended cleanly');
+      },
+    };
+    this.#rendezvous = new Rendezvous(options.setupTimeoutMs, options.maxSessions);
+  }
+
+  /** Reserves listeners for a new session. Throws ALREADY_EXISTS, NO_RESOURCE, UNAVAILABLE or what the data server says. */
+  async open(request: SessionRequest, { name: owner }: Principal): Promise<Session> {
+    this.#admit(request.uid);
+    const { uid, role, labels, maxRate, requestId, listenerIp, lifetimeMs, ...wanted } = request;
+    const created = this.#options.clock.now();
+    const identity = { uid, role, owner, labels, maxRate, requestId, listenerIp, created };
+    const session = new Session(identity, this.#context, () => void this.#sessions.delete(uid));
+    this.#sessions.set(uid, session);
+    await session.reserve({ role, maxRate, ...wanted }, lifetimeMs);
+    this.#rendezvous.announce(session);
+    return session;
+  }
+
+  /** The caller's live session. Unknown and somebody else's answer alike: INVALID_UID. */
+  find(uid: string, { name }: Principal): Session {
+    const session = this.#sessions.get(uid);
+    if (!session || session.owner !== name || isFinal(session.state)) {
+      throw unknownSession(uid);
+    }
+    return session;
+  }
+
+  /** The caller's session that this request id has opened, once it has its ports. */
+  findByRequestId(requestId: string, { name }: Principal): Session | undefined {
+    if (requestId === '') return undefined;
+    return this.list({ name }).find((session) => session.identity.requestId === requestId);
+  }
+
+  list({ name }: Principal): Session[] {
+    return [...this.#sessions.values()].filter((session) => session.owner === name && !isFinal(session.state));
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** An application says Hello; a Hello that comes before its request waits for it. */
+  async hello({ uid, role, addresses }: Greeting, caller: Principal, signal: AbortSignal): Promise<Session> {
+    const known = this.#sessions.get(uid);
+    const usable = known !== undefined && known.owner === caller.name && !isFinal(known.state);
+    const session = usable ? known : await this.#rendezvous.wait(uid, caller.name, signal);
+    await session.reservation(signal);
+    session.hello(role, addresses, caller.name);
+    return session;
+  }
+
+  /** Waits for the Hello of a new session; a caller that goes away meanwhile takes the session with it. */
+  async awaitHello(session: Session, signal: AbortSignal): Promise<void> {
+    try {
+      await session.registered(signal);
+    } catch (error) {
+      if (signal.aborted) await session.end('release', session.owner, 'the caller went away');
+      throw error;
+    }
+  }
+
+  /** Takes over what the agent carried while no control server ran; what never got its targets is given up. */
+  async restore(): Promise<void> {
+    const { gateway, logger } = this.#options;
+    for (const reservation of await gateway.list()) {
+      const stored = fromAnnotations(reservation.annotations);
+      if (reservation.forwards.length === 0) {
+        await gateway.release(reservation.id);
+        continue;
+      }
+      if (!stored) {
+        // Streams of a version that we do not understand flow on; ending them is for somebody who does.
+        logger.warn({ reservation: reservation.id }, 'a stream of another version is left as it is');
+        continue;
+      }
+      const { identity, progress } = stored;
+      const onEnd = (): void => void this.#sessions.delete(identity.uid);
+      const found = { ...progress, reserved: toReserved(reservation) };
+      this.#sessions.set(identity.uid, Session.restore(identity, this.#context, onEnd, found));
+    }
+  }
+
+  /** The agent and all it carried have gone. */
+  async failAll(reason: string): Promise<void> {
+    await this.#endAll((session) => session.end('fail', 'agent', reason));
+  }
+
+  /** Takes no more sessions and releases those there are. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const reason = new SciStreamError(
+      'UNAVAILABLE',
+      'The server is stopping; request the session again when it is back.',
+    );
+    await this.#endAll((session) => session.end('release', 'server', 'the server is stopping', reason));
+  }
+
+  async #endAll(end: (session: Session) => Promise<void>): Promise<void> {
+    const outcomes = await Promise.allSettled([...this.#sessions.values()].map(end));
+    const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+    if (failures.length > 0)
+      throw new AggregateError(failures, `${failures.length} sessions could not be ended cleanly.`);
+  }
+
+  /** Now if it can be, else in the background until it is: ports must not stay taken because an agent was slow once. */
+  async #release(id: string): Promise<Counters | undefined> {
+    const { gateway, logger } = this.#options;
+    try {
+      return await gateway.release(id);
+    } catch (error) {
+      logger.error({ reservation: id, reason: messageOf(error) }, 'ports could not be released; trying again');
+      this.#releaseLater(id, new Backoff(firstRetryMs, longestRetryMs));
+      return undefined;
+    }
+  }
+
+  #releaseLater(id: string, backoff: Backoff): void {
+    const { gateway, clock } = this.#options;
+    clock.after(backoff.next(), () => {
+      gateway.release(id).catch(() => {
+        this.#releaseLater(id, backoff);
+      });
+    });
+  }
+
+  #admit(uid: string): void {
+    if (this.#draining) throw new SciStreamError('UNAVAILABLE', 'The server is stopping; try again when it is back.');
+    if (this.#sessions.has(uid))
+      throw new SciStreamError('ALREADY_EXISTS', `Session ${uid} exists already; choose another uid.`);
+    if (this.#sessions.size >= this.#options.maxSessions) {
+      throw new SciStreamError(
+        'NO_RESOURCE',
+        `All ${this.#options.maxSessions} sessions of this facility are in use; try later.`,
+      );
+    }
+  }
+}
+
+/** The same for a uid that nobody has and for one that is not the caller's. */
+export function unknownSession(uid: string): SciStreamError {
+  return new SciStreamError('INVALID_UID', `No session ${uid} here; see the live ones with list.`);
+}

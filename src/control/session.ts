@@ -1,0 +1,313 @@
+import type { Clock } from '../core/clock.js';
+import { Deferred, orAborted } from '../core/deferred.js';
+import { formatEndpoint, type Endpoint } from '../core/endpoint.js';
+import { messageOf, SciStreamError } from '../core/errors.js';
+import type { Role } from '../core/identity.js';
+import { Scope } from '../core/scope.js';
+import { Serial } from '../core/serial.js';
+import { isFinal, transition, type SessionEvent, type SessionState } from '../core/session.js';
+import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
+import type { SessionTransition } from '../observe/events.js';
+import { toAnnotations, type StoredProgress } from './annotations.js';
+import type { Gateway, Reserved, ReserveRequest } from './gateway.js';
+
+/** What a session is, apart from what happens to it. */
+export interface SessionIdentity {
+  readonly uid: string;
+  readonly role: Role;
+  readonly owner: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Bytes per second, 0 for no limit. */
+  readonly maxRate: number;
+  /** Idempotency key of the call that opened it; empty when there was none. */
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  /** The address shown for its listeners where they listen on every interface; empty: the one the caller reached. */
+  readonly listenerIp: string;
+}
+
+export interface SessionContext {
+  readonly gateway: Gateway;
+  readonly clock: Clock;
+  /** Milliseconds within which the Hello, and then the targets, must come. */
+  readonly setupTimeoutMs: number;
+  readonly record: (transition: SessionTransition) => void;
+  /** Gives ports back; does not fail for good when the data server cannot be reached now. */
+  readonly releaseReserved: (id: string) => Promise<Counters | undefined>;
+  /** Something went wrong where no caller waits for it. */
+  readonly onTrouble: (uid: string, error: unknown) => void;
+}
+
+type EndEvent = Exclude<SessionEvent, 'hello' | 'forwarding'>;
+
+/**
+ * One stream's end at this facility. It owns all it has (ports, forwarder, timers, waiting calls) and frees it when it ends,
+ * however it ends. Operations on the data server run one after the other; the state changes at once.
+ */
+export class Session {
+  readonly identity: SessionIdentity;
+  readonly #context: SessionContext;
+  readonly #scope = new Scope();
+  readonly #turn = new Serial();
+  readonly #reserved = new Deferred<Reserved>();
+  readonly #registered = new Deferred<void>();
+  readonly #active = new Deferred<void>();
+  #state: SessionState = 'requested';
+  #ports: Reserved | undefined;
+  #setupTimer: Disposable | undefined;
+  #lifetimeTimer: Disposable | undefined;
+  #expires: number | undefined;
+  #application: readonly Endpoint[] = [];
+  #targets: readonly Endpoint[] = [];
+  #lastError = '';
+  /** Why it ended, for whoever still asks something of it. */
+  #endError: SciStreamError | undefined;
+  #lastCounters: Counters | undefined;
+
+  constructor(identity: SessionIdentity, context: SessionContext, onEnd: () => void) {
+    this.identity = identity;
+    this.#context = context;
+    // Freed last, so that the uid can be used again only when everything of it is gone.
+    this.#scope.defer(onEnd);
+    this.#scope.defer(() => {
+      this.#setupTimer?.[Symbol.dispose]();
+      this.#lifetimeTimer?.[Symbol.dispose]();
+    });
+  }
+
+  /** A session that an agent still carries after the control server was away. */
+  static restore(
+    identity: SessionIdentity,
+    context: SessionContext,
+    onEnd: () => void,
+    found: StoredProgress & { reserved: Reserved },
+  ): Session {
+    const session = new Session(identity, context, onEnd);
+    session.#own(found.reserved);
+    session.#targets = found.targets;
+    session.#state = 'active';
+    session.#registered.resolve();
+    session.#active.resolve();
+    if (found.expires !== undefined) session.#expireAt(found.expires);
+    context.record({
+      uid: identity.uid,
+      from: undefined,
+      to: 'active',
+      actor: 'server',
+      reason: 'found on the gateway',
+    });
+    return session;
+  }
+
+  get uid(): string {
+    return this.identity.uid;
+  }
+
+  get owner(): string {
+    return this.identity.owner;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get targets(): readonly Endpoint[] {
+    return this.#targets;
+  }
+
+  /** Addresses the producer application gave in its Hello. */
+  get application(): readonly Endpoint[] {
+    return this.#application;
+  }
+
+  get expires(): number | undefined {
+    return this.#expires;
+  }
+
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  /** The counters at the end; absent while it lives. */
+  get lastCounters(): Counters | undefined {
+    return this.#lastCounters;
+  }
+
+  /** The ports it got, also when it has ended since; undefined before it got any. */
+  get ports(): Reserved | undefined {
+    return this.#ports;
+  }
+
+  /** Waits for the ports. Throws why it ended when it never got or no longer has them. */
+  reservation(signal?: AbortSignal): Promise<Reserved> {
+    return orAborted(this.#reserved.promise, signal);
+  }
+
+  /** Takes the ports and starts the time within which the application must appear. */
+  async reserve(request: Omit<ReserveRequest, 'annotations'>, lifetimeMs: number | undefined): Promise<void> {
+    this.#record(undefined, 'requested', this.owner, `${request.numListeners} listeners`);
+    if (lifetimeMs !== undefined) this.#expires = this.#context.clock.now() + lifetimeMs;
+    try {
+      await this.#turn.run(async () => {
+        const annotations = toAnnotations(this.identity, { targets: [], expires: this.#expires });
+        this.#own(await this.#context.gateway.reserve({ ...request, annotations }));
+      });
+    } catch (error) {
+      await this.end('fail', 'agent', messageOf(error), error);
+      throw error;
+    }
+    if (isFinal(this.#state)) return;
+    if (this.#expires !== undefined) this.#expireAt(this.#expires);
+    if (this.#state === 'requested') this.#expectWithin('Hello');
+  }
+
+  /** Waits until the application, or the targets that replace its Hello, have come. */
+  registered(signal?: AbortSignal): Promise<void> {
+    return orAborted(this.#registered.promise, signal);
+  }
+
+  /** Waits until every listener forwards. */
+  active(signal?: AbortSignal): Promise<void> {
+    return orAborted(this.#active.promise, signal);
+  }
+
+  /** The application announces itself. Saying it again with the same addresses changes nothing. */
+  hello(role: Role, addresses: readonly Endpoint[], actor: string): void {
+    this.#assertLive();
+    // A consumer that asks a producer's session for its listeners is not the application that this one waits for.
+    if (this.identity.role === 'PROD' && role === 'CONS') return;
+    if (this.identity.role === 'PROD' && addresses.length > 0) {
+      if (this.#application.length > 0 && listText(this.#application) !== listText(addresses)) {
+        throw new SciStreamError(
+          'ALREADY_EXISTS',
+          `The application of ${this.uid} is at ${listText(this.#application)}; change its targets with update.`,
+        );
+      }
+      this.#application = addresses;
+    }
+    this.#register(actor, 'Hello');
+  }
+
+  /** Points the listeners at targets. A session that cannot get its first targets has failed. */
+  update(targets: readonly Endpoint[], actor: string): Promise<void> {
+    return this.#turn.run(async () => {
+      this.#assertLive();
+      const reserved = await this.#reserved.promise;
+      try {
+        const annotations = toAnnotations(this.identity, { targets, expires: this.#expires });
+        await this.#context.gateway.update(reserved, targets, annotations);
+      } catch (error) {
+        if (this.#state !== 'active') this.#endSoon('fail', 'agent', messageOf(error), error);
+        throw error;
+      }
+      this.#assertLive();
+      this.#targets = targets;
+      this.#register(actor, 'targets');
+      this.#apply('forwarding', actor, listText(targets));
+      this.#setupTimer?.[Symbol.dispose]();
+      this.#active.resolve();
+    });
+  }
+
+  /** The session ends `lifetimeMs` from now instead of when it was to end. */
+  extend(lifetimeMs: number): Promise<void> {
+    return this.#turn.run(async () => {
+      this.#assertLive();
+      this.#expireAt(this.#context.clock.now() + lifetimeMs);
+      const annotations = toAnnotations(this.identity, { targets: this.#targets, expires: this.#expires });
+      await this.#context.gateway.update(await this.#reserved.promise, [], annotations);
+    });
+  }
+
+  /** Ends the session and waits until everything is free. Ending it again waits for the same. */
+  async end(event: EndEvent, actor: string, reason: string, cause?: unknown): Promise<void> {
+    if (this.#apply(event, actor, reason)) {
+      if (event === 'fail') this.#lastError = reason;
+      const error = cause instanceof SciStreamError ? cause : endError(event, this.uid, reason);
+      this.#endError = error;
+      this.#reserved.reject(error);
+      this.#registered.reject(error);
+      this.#active.reject(error);
+    }
+    await this.#turn.run(() => this.#scope[Symbol.asyncDispose]());
+  }
+
+  /** Ends it where nobody waits for that. */
+  #endSoon(event: EndEvent, actor: string, reason: string, cause?: unknown): void {
+    this.end(event, actor, reason, cause).catch((error: unknown) => {
+      this.#context.onTrouble(this.uid, error);
+    });
+  }
+
+  #own(reserved: Reserved): void {
+    this.#scope.defer(async () => {
+      this.#lastCounters = await this.#context.releaseReserved(reserved.id);
+    });
+    this.#ports = reserved;
+    this.#reserved.resolve(reserved);
+  }
+
+  #register(actor: string, reason: string): void {
+    if (!this.#apply('hello', actor, reason)) return;
+    this.#registered.resolve();
+    this.#expectWithin('targets');
+  }
+
+  #expectWithin(what: string): void {
+    const { clock, setupTimeoutMs } = this.#context;
+    this.#setupTimer?.[Symbol.dispose]();
+    this.#setupTimer = clock.after(setupTimeoutMs, () => {
+      this.#endSoon('expire', 'clock', `no ${what} within ${setupTimeoutMs / 1000} s`);
+    });
+  }
+
+  #expireAt(expires: number): void {
+    const { clock } = this.#context;
+    this.#expires = expires;
+    this.#lifetimeTimer?.[Symbol.dispose]();
+    this.#lifetimeTimer = clock.after(expires - clock.now(), () => {
+      this.#endSoon('expire', 'clock', 'lifetime over');
+    });
+  }
+
+  /** False when the event means nothing in the present state. */
+  #apply(event: SessionEvent, actor: string, reason: string): boolean {
+    const from = this.#state;
+    const to = transition(from, event);
+    if (to === undefined) return false;
+    this.#state = to;
+    this.#record(from, to, actor, reason);
+    return true;
+  }
+
+  #record(from: SessionState | undefined, to: SessionState, actor: string, reason: string): void {
+    this.#context.record({ uid: this.uid, from, to, actor, reason });
+  }
+
+  #assertLive(): void {
+    if (this.#endError) throw this.#endError;
+  }
+}
+
+function endError(event: EndEvent, uid: string, reason: string): SciStreamError {
+  switch (event) {
+    case 'expire':
+      return new SciStreamError('TIMEOUT', `Session ${uid} has expired: ${reason}.`);
+    case 'fail':
+      return new SciStreamError('SERVER_ERR', `Session ${uid} has failed: ${reason}`);
+    case 'release':
+      return new SciStreamError('CANCELED', `Session ${uid} was released: ${reason}.`);
+  }
+}
+
+function listText(endpoints: readonly Endpoint[]): string {
+  return endpoints.map(formatEndpoint).join(',');
+}
+
+/** Guards against changing the wrong end of a stream. Throws BAD_FORMAT when `role` is not the session's. */
+export function assertRole({ uid, identity }: Session, role: Role): void {
+  if (role !== identity.role) {
+    throw new SciStreamError('BAD_FORMAT', `Session ${uid} was requested as ${identity.role}, not ${role}.`);
+  }
+}

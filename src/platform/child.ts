@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { Deferred } from '../core/deferred.js';
+import { SciStreamError } from '../core/errors.js';
+
+const startReport = z.union([z.strictObject({ ready: z.literal(true) }), z.strictObject({ failed: z.string() })]);
+
+/** What a daemon tells the process that started it, once. */
+export type StartReport = z.infer<typeof startReport>;
+
+export interface DaemonOptions {
+  command: string;
+  args: readonly string[];
+  /** Gets what the daemon prints; created 0600. */
+  logFile: string;
+  /** Milliseconds until it must have reported. */
+  timeoutMs: number;
+}
+
+/**
+ * Starts a process that outlives this one, in a session of its own so that no terminal's Ctrl-C reaches it, and waits until
+ * it has reported. Throws SERVER_ERR with its reason, leaving nothing running, when it does not become ready.
+ */
+export async function startDaemon({ command, args, logFile, timeoutMs }: DaemonOptions): Promise<void> {
+  const log = openSync(logFile, 'a', 0o600);
+  let child: ChildProcess;
+  try {
+    child = spawn(command, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
+  } finally {
+    closeSync(log);
+  }
+  const report = new Deferred<StartReport>();
+  const fail = (reason: string): void => {
+    report.resolve({ failed: reason });
+  };
+  child.once('message', (message) => {
+    report.resolve(startReport.parse(message));
+  });
+  child.once('error', (error) => {
+    fail(error.message);
+  });
+  child.once('exit', (code, signal) => {
+    fail(`it ended with ${signal ?? `exit code ${code ?? 'none'}`}; see ${logFile}`);
+  });
+  const timer = setTimeout(fail, timeoutMs, `it was not ready within ${timeoutMs} ms; see ${logFile}`);
+  const outcome = await report.promise;
+  clearTimeout(timer);
+  if (child.connected) child.disconnect();
+  child.unref();
+  if ('failed' in outcome) {
+    child.kill('SIGKILL');
+    throw new SciStreamError('SERVER_ERR', `The data server could not be started: ${outcome.failed}`);
+  }
+}
+
+/** Tells the process that started this one, if it waits for that, how the start went. */
+export function reportStart(report: StartReport): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.send || !process.connected) {
+      resolve();
+      return;
+    }
+    process.send(report, () => {
+      if (process.connected) process.disconnect();
+      resolve();
+    });
+  });
+}
+
+/** True while a process with this id runs. One that has ended and waits to be collected by its parent does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    // The state follows the program's name, which stands in parentheses.
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    // No such file: it has just gone, or this is a system without /proc, where the signal's word counts.
+    return process.platform !== 'linux';
+  }
+}

@@ -1,0 +1,89 @@
+import type http2 from 'node:http2';
+import net from 'node:net';
+import { createClient, type Client, type Interceptor, type Transport } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import type { DescService } from '@bufbuild/protobuf';
+import { formatEndpoint, type Endpoint } from '../core/endpoint.js';
+import { abortReason } from '../core/deferred.js';
+import type { SciStreamError } from '../core/errors.js';
+import { fromConnectError } from './rpc-errors.js';
+
+/** A list of a hundred thousand sessions. */
+const largestMessage = 256 << 20;
+
+export interface RpcClientOptions {
+  /** A server's address, or the path of its Unix socket. */
+  target: Endpoint | { path: string };
+  /** PEM certificates to trust instead of the system's; `false` speaks HTTP/2 without TLS. */
+  tls?: { ca?: string } | false;
+  /** Asked before every call; the token travels bare in the `authorization` metadata. */
+  token?: () => Promise<string | undefined>;
+  /** Milliseconds a call may take when its own options do not say. */
+  timeoutMs: number;
+}
+
+/** One connection to a server, opened with the first call; every failure surfaces as a SciStreamError. */
+export class RpcConnection implements Disposable {
+  readonly #manager: Http2SessionManager;
+  readonly #transport: Transport;
+
+  constructor({ target, tls, token, timeoutMs }: RpcClientOptions) {
+    const local = 'path' in target;
+    const peer = local ? target.path : formatEndpoint(target);
+    const url = local ? 'http://localhost' : `${tls === false ? 'http' : 'https'}://${peer}`;
+    const sessionOptions: http2.ClientSessionOptions | http2.SecureClientSessionOptions = local
+      ? { createConnection: () => net.connect(target.path) }
+      : tls && tls.ca !== undefined
+        ? { ca: tls.ca }
+        : {};
+    this.#manager = new Http2SessionManager(url, {}, sessionOptions);
+    const transport = createGrpcTransport({
+      baseUrl: url,
+      sessionManager: this.#manager,
+      defaultTimeoutMs: timeoutMs,
+      readMaxBytes: largestMessage,
+      interceptors: token ? [sendToken(token)] : [],
+    });
+    this.#transport = understandErrors(transport, peer);
+  }
+
+  client<S extends DescService>(service: S): Client<S> {
+    return createClient(service, this.#transport);
+  }
+
+  [Symbol.dispose](): void {
+    this.#manager.abort();
+  }
+}
+
+/** Interceptors cannot do this: what they throw is wrapped again. */
+function understandErrors(transport: Transport, peer: string): Transport {
+  const understand = (error: unknown, signal: AbortSignal | undefined): SciStreamError => {
+    // The caller's own reason says more than "canceled".
+    return signal?.aborted ? abortReason(signal) : fromConnectError(error, peer);
+  };
+  return {
+    async unary(method, signal, ...rest) {
+      try {
+        return await transport.unary(method, signal, ...rest);
+      } catch (error) {
+        throw understand(error, signal);
+      }
+    },
+    async stream(method, signal, ...rest) {
+      try {
+        return await transport.stream(method, signal, ...rest);
+      } catch (error) {
+        throw understand(error, signal);
+      }
+    },
+  };
+}
+
+function sendToken(token: () => Promise<string | undefined>): Interceptor {
+  return (next) => async (request) => {
+    const value = await token();
+    if (value !== undefined) request.header.set('authorization', value);
+    return next(request);
+  };
+}

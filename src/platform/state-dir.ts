@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, realpath, rename, stat } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { rmSync } from 'node:fs';
+import { errnoOf, messageOf, SciStreamError } from '../core/errors.js';
+
+/** Linux keeps a Unix socket's path in 108 bytes, the closing zero included. */
+const longestSocketPath = 107;
+
+/**
+ * Creates a folder that only this user can enter. One that is there already stays as it is, and is refused when others could
+ * put something into it.
+ */
+export async function ensurePrivateDir(dir: string): Promise<void> {
+  let mode: number;
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    ({ mode } = await stat(dir));
+  } catch (error) {
+    throw new SciStreamError('BAD_FORMAT', `The state folder ${dir} cannot be used: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  if ((mode & 0o022) !== 0) {
+    throw new SciStreamError(
+      'BAD_FORMAT',
+      `Others can write to the folder ${dir}; choose one of your own, or chmod it to 700.`,
+    );
+  }
+}
+
+/** Writes a file only this user can read; readers see the old content or the new, never half of it. */
+export async function writePrivate(file: string, content: string): Promise<void> {
+  const draft = `${file}.${process.pid}.tmp`;
+  const handle = await open(draft, 'w', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(draft, file);
+}
+
+/** The path of a socket in a folder chosen by `flag`. Throws BAD_FORMAT when the system could not hold it. */
+export function socketPath(dir: string, name: string, flag = '--state-dir'): string {
+  const file = path.join(dir, name);
+  if (Buffer.byteLength(file) > longestSocketPath) {
+    throw new SciStreamError('BAD_FORMAT', `${file} is too long for a Unix socket; choose a shorter ${flag}.`);
+  }
+  return file;
+}
+
+/** True when a process listens on the Unix socket at `file`. */
+export async function isServed(file: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(file);
+    const answer = (served: boolean) => () => {
+      socket.destroy();
+      resolve(served);
+    };
+    socket.once('connect', answer(true));
+    socket.once('error', answer(false));
+  });
+}
+
+/**
+ * Holds a folder, or a file in it, for one process until disposed. The lock is a socket that its owner listens on, so it is free
+ * again when the owner is gone, however it went. Throws ALREADY_EXISTS saying `heldBy` while another process holds it.
+ */
+export async function lockStateDir(dir: string, name: string, heldBy: string): Promise<AsyncDisposable> {
+  const address = await lockAddress(dir, name);
+  const server = net.createServer((socket) => socket.destroy());
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(address, resolve));
+  } catch (error) {
+    if (errnoOf(error) === 'EADDRINUSE') throw new SciStreamError('ALREADY_EXISTS', heldBy, { cause: error });
+    throw new SciStreamError('BAD_FORMAT', `The state folder ${dir} cannot be locked: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  server.unref();
+  return {
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+}
+
+/** On Linux a name without a file, which the kernel itself frees; elsewhere a socket file, removed when nobody serves it. */
+async function lockAddress(dir: string, name: string): Promise<string> {
+  if (process.platform === 'linux') {
+    const place = createHash('sha256')
+      .update(await realpath(dir))
+      .digest('hex')
+      .slice(0, 32);
+    return `\0scistream-${name}-${place}`;
+  }
+  const file = socketPath(dir, `${name}.lock`);
+  if (!(await isServed(file))) rmSync(file, { force: true });
+  return file;
+}

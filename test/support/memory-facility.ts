@@ -1,0 +1,88 @@
+import { createClient, createRouterTransport, type Client } from '@connectrpc/connect';
+import { pino } from 'pino';
+import { none } from '../../src/auth/none.js';
+import type { Verifier } from '../../src/auth/verifier.js';
+import type { Facility } from '../../src/control/facility.js';
+import { Gateway } from '../../src/control/gateway.js';
+import { SessionManager } from '../../src/control/session-manager.js';
+import { controlV1 } from '../../src/control/v1/index.js';
+import { controlV2 } from '../../src/control/v2/index.js';
+import { systemClock } from '../../src/core/clock.js';
+import { Agent } from '../../src/data/agent.js';
+import { dataService } from '../../src/data/service.js';
+import { ControlService } from '../../src/gen/scistream/control/v2/control_pb.js';
+import { DataService } from '../../src/gen/scistream/data/v1/data_pb.js';
+import { Control } from '../../src/gen/scistream_pb.js';
+import type { SessionTransition } from '../../src/observe/events.js';
+import { answerErrors } from '../../src/platform/rpc-errors.js';
+
+export interface MemoryFacility {
+  readonly facility: Facility;
+  readonly agent: Agent;
+  readonly transitions: SessionTransition[];
+  readonly v1: Client<typeof Control>;
+  readonly v2: Client<typeof ControlService>;
+}
+
+export interface MemoryOptions {
+  verifier?: Verifier;
+  /** Lets a test decide when a call to the data server is answered. */
+  beforeDataCall?: () => Promise<unknown>;
+}
+
+/** A facility with all of its own parts in this process and no sockets: for what depends on order, not on networks. */
+export function memoryFacility({ verifier = none, beforeDataCall }: MemoryOptions = {}): MemoryFacility {
+  const logger = pino({ level: 'silent' });
+  const listenerIp = '127.0.0.1';
+  const portRange = { kind: 'system' } as const;
+  const agent = new Agent({ listenerIp, portRange, logger });
+  const identity = { version: '0.0.0', name: 'memory', listenerIp, portRange, managed: true };
+  const dataTransport = createRouterTransport(
+    ({ service }) =>
+      service(
+        DataService,
+        dataService(agent, identity, () => undefined),
+      ),
+    {
+      router: { interceptors: [answerErrors(logger)] },
+      transport: {
+        interceptors: [
+          (next) => async (request) => {
+            await beforeDataCall?.();
+            return next(request);
+          },
+        ],
+      },
+    },
+  );
+  const transitions: SessionTransition[] = [];
+  const gateway = new Gateway(createClient(DataService, dataTransport), 'mock');
+  const limits = { maxSessions: 1000, setupTimeoutMs: 60_000 };
+  const record = (transition: SessionTransition): void => void transitions.push(transition);
+  const sessions = new SessionManager({ gateway, clock: systemClock, record, logger, ...limits });
+  const facility = {
+    version: '0.0.0',
+    gateway,
+    gatewayName: 'memory',
+    sessions,
+    verifier,
+    logger,
+    listenerIp,
+    maxListeners: 100,
+    ...limits,
+  };
+  const control = createRouterTransport(
+    ({ service }) => {
+      service(Control, controlV1(facility));
+      service(ControlService, controlV2(facility));
+    },
+    { router: { interceptors: [answerErrors(logger)] } },
+  );
+  return {
+    facility,
+    agent,
+    transitions,
+    v1: createClient(Control, control),
+    v2: createClient(ControlService, control),
+  };
+}
