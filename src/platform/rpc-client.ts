@@ -36,7 +36,7 @@ export class RpcConnection implements Disposable {
       : tls && tls.ca !== undefined
         ? { ca: tls.ca }
         : {};
-    this.#manager = new Http2SessionManager(url, {}, sessionOptions);
+    this.#manager = new SessionManager(url, {}, sessionOptions);
     const transport = createGrpcTransport({
       baseUrl: url,
       sessionManager: this.#manager,
@@ -53,6 +53,24 @@ export class RpcConnection implements Disposable {
 
   [Symbol.dispose](): void {
     this.#manager.abort();
+  }
+}
+
+/**
+ * A connection can report an error after its last call has failed (a peer that answers in HTTP/1 and hangs up), when the
+ * manager listens no more; without a listener that would end the process.
+ */
+class SessionManager extends Http2SessionManager {
+  readonly #heard = new WeakSet<http2.Http2Session>();
+
+  override async request(...call: Parameters<Http2SessionManager['request']>): Promise<http2.ClientHttp2Stream> {
+    const stream = await super.request(...call);
+    const { session } = stream;
+    if (session && !this.#heard.has(session)) {
+      this.#heard.add(session);
+      session.on('error', () => undefined); // its calls have failed with the same error
+    }
+    return stream;
   }
 }
 
