@@ -6,6 +6,7 @@ const programs = ['s2cs', 's2ds', 's2uc', 'appctrl'];
 export default defineConfig({
   input: Object.fromEntries(programs.map((name) => [name, `src/cli/${name}.ts`])),
   platform: 'node',
+  external: ['koffi'],
   transform: { target: 'es2022' },
   output: { dir: 'dist/cli', format: 'esm', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
 });

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from '@commander-js/extra-typings';
 import { none } from '../auth/none.js';
 import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
+import { relayArguments } from '../config/relay.js';
 import { ControlServer } from '../control/server.js';
 import { systemClock } from '../core/clock.js';
 import { aborted } from '../core/deferred.js';
@@ -13,9 +14,10 @@ import { createLogger } from '../observe/logger.js';
 import { ensureCertificate, loadCertificate, type ServerCertificate } from '../platform/certificates.js';
 import { ensurePrivateDir, lockStateDir } from '../platform/state-dir.js';
 import { conventions, main, stopSignal } from './main.js';
+import { relaying } from './relay-options.js';
 import { version } from './version.js';
 
-const program = new Command('s2cs')
+const program = relaying(new Command('s2cs'))
   .description(
     'SciStream control server: opens, changes and ends streams through this gateway node on behalf of its users.\n' +
       'Starts the data server (s2ds) that carries the streams and finds it again after a restart.',
@@ -54,7 +56,7 @@ async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
     version,
     verifier: none,
     ...(certificate ? { tls: { cert: certificate.cert, key: certificate.key } } : {}),
-    agentCommand: [process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url))],
+    agentCommand: [process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url)), ...relayArguments(config)],
     setupTimeoutMs: config.helloTimeout,
     clock: systemClock,
     logger,

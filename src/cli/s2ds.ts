@@ -15,11 +15,12 @@ import { reportStart } from '../platform/child.js';
 import { RpcServer } from '../platform/rpc-server.js';
 import { ensurePrivateDir, lockStateDir, socketPath } from '../platform/state-dir.js';
 import { conventions, main, stopSignal } from './main.js';
+import { relaying } from './relay-options.js';
 import { version } from './version.js';
 
 const closeGraceMs = 1_000;
 
-const program = new Command('s2ds')
+const program = relaying(new Command('s2ds'))
   .description(
     'SciStream data server: owns the ports of one gateway node and forwards streams on them.\n' +
       's2cs starts one by itself; run it by hand to give it a place or a supervisor of its own.',
@@ -48,7 +49,8 @@ async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
   const shutdown = new AbortController();
   await using scope = new Scope();
   const socket = await claimSocket(config.socket, scope);
-  const agent = scope.use(new Agent({ listenerIp, portRange, logger }));
+  const engines = { ...config, idleTimeoutMs: config.idleTimeout };
+  const agent = scope.use(new Agent({ listenerIp, portRange, engines, logger }));
   const identity = { version, name, listenerIp, portRange, managed };
   const rpc = await RpcServer.listen({
     listen: { path: socket },

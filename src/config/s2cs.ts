@@ -6,6 +6,7 @@ import { parsePortRange } from '../core/port-range.js';
 import { parseDuration } from '../core/quantity.js';
 import { flag, loadConfig, parsed, type ConfigSources } from './load.js';
 import { defaultStateDir } from './paths.js';
+import { relaySettings } from './relay.js';
 
 const schema = z.strictObject({
   listenerIp: parsed(parseIp).prefault('127.0.0.1'),
@@ -23,6 +24,7 @@ const schema = z.strictObject({
   allowInsecure: flag.default(false),
   helloTimeout: parsed(parseDuration).prefault('180s'),
   maxSessions: z.coerce.number().int().min(1).max(100_000).default(1000),
+  ...relaySettings,
   verbose: flag.default(false),
   json: flag.default(false),
 });

@@ -5,6 +5,7 @@ import { parseIp } from '../core/endpoint.js';
 import { parsePortRange } from '../core/port-range.js';
 import { flag, loadConfig, parsed, type ConfigSources } from './load.js';
 import { defaultStateDir } from './paths.js';
+import { relaySettings } from './relay.js';
 
 const schema = z.strictObject({
   listenerIp: parsed(parseIp).prefault('127.0.0.1'),
@@ -15,6 +16,7 @@ const schema = z.strictObject({
     .prefault(path.join(defaultStateDir('s2ds'), 's2ds.sock')),
   name: z.string().min(1).default(hostname()),
   managed: flag.default(false),
+  ...relaySettings,
   verbose: flag.default(false),
 });
 

@@ -40,3 +40,28 @@ export function parseRate(text: string): number {
   }
   return rate;
 }
+
+const sizes = new Map(
+  Object.entries({
+    '': 1,
+    b: 1,
+    kb: 1e3,
+    mb: 1e6,
+    gb: 1e9,
+    k: 1024,
+    m: 1024 ** 2,
+    kib: 1024,
+    mib: 1024 ** 2,
+    gib: 1024 ** 3,
+  }),
+);
+
+/** `256KiB`, `1MiB`, `4MB`, or bare bytes; whole bytes from 0 to 2^30. */
+export function parseSize(text: string): number {
+  const [, amount, unit] = /^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)$/.exec(text.trim()) ?? [];
+  const bytes = Math.round(Number(amount) * (sizes.get((unit ?? '?').toLowerCase()) ?? NaN));
+  if (!(bytes >= 0 && bytes <= 1024 ** 3)) {
+    throw new SciStreamError('BAD_FORMAT', `${show(text)} is not a size; write 256KiB, 1MiB or bytes, at most 1GiB.`);
+  }
+  return bytes;
+}

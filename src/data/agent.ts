@@ -6,15 +6,18 @@ import type { Role } from '../core/identity.js';
 import type { PortRange } from '../core/port-range.js';
 import { Scope } from '../core/scope.js';
 import type { Logger } from '../observe/logger.js';
-import type { Security, Targets } from './engines/engine.js';
+import type { Protection, Transport } from '../core/protection.js';
+import type { Secret } from '../core/secret.js';
+import type { Engine, EngineKind, EngineSettings } from './engines/engine.js';
 import { PortPool } from './ports.js';
-import { Reservation } from './reservation.js';
+import { Reservation, type Change } from './reservation.js';
 import { findType, type DataServerType } from './types.js';
 
 export interface AgentOptions {
   /** Where the data listeners are opened. */
   listenerIp: string;
   portRange: PortRange;
+  engines: Omit<EngineSettings, 'logger'>;
   logger: Logger;
 }
 
@@ -27,6 +30,8 @@ export interface ReserveOptions {
   maxRate: number;
   /** Empty: the type's default. */
   security: string;
+  key: Secret | undefined;
+  transport: Transport;
   annotations: Readonly<Record<string, string>>;
 }
 
@@ -35,37 +40,38 @@ export class Agent implements AsyncDisposable {
   readonly ports: PortPool;
   readonly #listenerIp: string;
   readonly #logger: Logger;
+  readonly #settings: EngineSettings;
+  /** Started when first needed. */
+  readonly #engines = new Map<EngineKind, Promise<Engine>>();
   readonly #reservations = new Map<string, Reservation>();
 
-  constructor({ listenerIp, portRange, logger }: AgentOptions) {
+  constructor({ listenerIp, portRange, engines, logger }: AgentOptions) {
     this.#listenerIp = listenerIp;
     this.#logger = logger;
+    this.#settings = { ...engines, logger };
     this.ports = new PortPool(listenerIp, portRange);
   }
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */
   async reserve(options: ReserveOptions): Promise<Reservation> {
+    const { role, transport, maxRate } = options;
     const type = findType(options.type);
-    const security = securityFor(type, options.security);
-    if (options.maxRate > 0 && !type.engineImpl.capabilities.rate) {
-      throw new SciStreamError(
-        'NOT_IMPLEMENTED',
-        `Data server type ${type.name} cannot limit the rate; ask without one.`,
-      );
-    }
+    const protection = protectionFor(type, options);
+    assertCapable(type, maxRate);
+    const engine = await this.#engine(type.engineKind);
     const id = randomUUID();
     const scope = new Scope();
     const lease = scope.use(await this.ports.reserve(options.numListeners, options.preferredPorts));
     const listeners: Endpoint[] = lease.ports.map((port) => ({ host: this.#listenerIp, port }));
     const logger = this.#logger.child({ reservation: id });
-    const forwarder = scope.use(
-      type.engineImpl.create({ listeners, role: options.role, security, maxRate: options.maxRate, logger }),
-    );
+    const forwarder = scope.use(engine.create({ listeners, role, transport, protection, maxRate, logger }));
     const reservation = new Reservation({
       id,
       type: type.name,
-      role: options.role,
-      security,
+      role,
+      security: protection.kind,
+      transport,
+      maxRate,
       listeners,
       forwarder,
       scope,
@@ -77,13 +83,10 @@ export class Agent implements AsyncDisposable {
     return reservation;
   }
 
-  async update(
-    id: string,
-    targets: readonly Targets[],
-    annotations: Readonly<Record<string, string>>,
-  ): Promise<Reservation> {
+  async update(id: string, change: Change): Promise<Reservation> {
     const reservation = this.find(id);
-    await reservation.update(targets, annotations);
+    if (change.maxRate !== undefined) assertCapable(findType(reservation.type), change.maxRate);
+    await reservation.update(change);
     return reservation;
   }
 
@@ -106,18 +109,50 @@ export class Agent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
+    await Promise.all([...this.#engines.values()].map(async (engine) => (await engine)[Symbol.asyncDispose]()));
+  }
+
+  #engine(kind: EngineKind): Promise<Engine> {
+    const known = this.#engines.get(kind);
+    if (known) return known;
+    const starting = kind.start(this.#settings);
+    this.#engines.set(kind, starting);
+    // One that could not start is tried again with the next reservation.
+    starting.catch(() => this.#engines.delete(kind));
+    return starting;
   }
 }
 
-function securityFor(type: DataServerType, wanted: string): Security {
-  const offered = type.engineImpl.capabilities.security;
-  if (wanted === '') return offered[0];
-  const found = offered.find((security) => security === wanted);
-  if (!found) {
+function assertCapable(type: DataServerType, maxRate: number): void {
+  if (maxRate > 0 && !type.engineKind.capabilities.rate) {
+    throw new SciStreamError(
+      'NOT_IMPLEMENTED',
+      `Data server type ${type.name} cannot limit the rate; ask without one.`,
+    );
+  }
+}
+
+function protectionFor(
+  type: DataServerType,
+  { security: wanted, transport, key }: Pick<ReserveOptions, 'security' | 'transport' | 'key'>,
+): Protection {
+  const { security: offered, udp } = type.engineKind.capabilities;
+  const kind = wanted === '' ? offered[0] : offered.find((security) => security === wanted);
+  if (!kind) {
     throw new SciStreamError(
       'NOT_IMPLEMENTED',
       `Data server type ${type.name} cannot protect a stream by ${show(wanted)}; it offers ${offered.join(', ')}.`,
     );
   }
-  return found;
+  if (transport === 'udp' && !udp) {
+    throw new SciStreamError('NOT_IMPLEMENTED', `Data server type ${type.name} forwards TCP only; ask for tcp.`);
+  }
+  if (kind === 'none') return { kind };
+  if (transport === 'udp') {
+    throw new SciStreamError('NOT_IMPLEMENTED', 'UDP streams cannot be encrypted; ask for security none.');
+  }
+  if (!key) {
+    throw new SciStreamError('BAD_FORMAT', 'A stream protected by tls-psk needs the key that both of its ends share.');
+  }
+  return { kind, key };
 }

@@ -3,17 +3,28 @@ import { SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import type { Scope } from '../core/scope.js';
 import { Serial } from '../core/serial.js';
-import type { Counters, Forwarder, Security, Targets } from './engines/engine.js';
+import type { Security, Transport } from '../core/protection.js';
+import type { ConnectionInfo, Counters, Forwarder, Targets } from './engines/engine.js';
 
 interface ReservationParts {
   id: string;
   type: string;
   role: Role;
   security: Security;
+  transport: Transport;
+  maxRate: number;
   listeners: readonly Endpoint[];
   forwarder: Forwarder;
   /** Owns ports and forwarder. */
   scope: Scope;
+}
+
+/** What an update changes; what is empty or undefined stays as it is. */
+export interface Change {
+  readonly targets: readonly Targets[];
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Bytes per second, 0 for no limit. */
+  readonly maxRate: number | undefined;
 }
 
 /** Ports of one session and what forwards on them. Operations on it run one after the other. */
@@ -22,18 +33,22 @@ export class Reservation implements AsyncDisposable {
   readonly type: string;
   readonly role: Role;
   readonly security: Security;
+  readonly transport: Transport;
   readonly listeners: readonly Endpoint[];
   readonly #forwarder: Forwarder;
   readonly #scope: Scope;
   readonly #turn = new Serial();
   #targets: readonly Targets[] = [];
+  #maxRate: number;
   #annotations: Readonly<Record<string, string>> = {};
 
-  constructor({ id, type, role, security, listeners, forwarder, scope }: ReservationParts) {
+  constructor({ id, type, role, security, transport, maxRate, listeners, forwarder, scope }: ReservationParts) {
     this.id = id;
     this.type = type;
     this.role = role;
     this.security = security;
+    this.transport = transport;
+    this.#maxRate = maxRate;
     this.listeners = listeners;
     this.#forwarder = forwarder;
     this.#scope = scope;
@@ -48,16 +63,25 @@ export class Reservation implements AsyncDisposable {
     return this.#annotations;
   }
 
+  /** Bytes per second, 0 for no limit. */
+  get maxRate(): number {
+    return this.#maxRate;
+  }
+
   counters(): Counters {
     return this.#forwarder.counters();
+  }
+
+  connections(): readonly ConnectionInfo[] {
+    return this.#forwarder.connections();
   }
 
   annotate(annotations: Readonly<Record<string, string>>): void {
     if (Object.keys(annotations).length > 0) this.#annotations = annotations;
   }
 
-  /** No targets: only the annotations change. Throws BAD_FORMAT unless there is one entry per listener. */
-  update(targets: readonly Targets[], annotations: Readonly<Record<string, string>>): Promise<void> {
+  /** Throws BAD_FORMAT unless there are no targets or one entry per listener. */
+  update({ targets, annotations, maxRate }: Change): Promise<void> {
     return this.#turn.run(async () => {
       if (this.#scope.disposed) throw new SciStreamError('INVALID_UID', `Reservation ${this.id} has been released.`);
       if (targets.length > 0) {
@@ -69,6 +93,10 @@ export class Reservation implements AsyncDisposable {
         }
         await this.#forwarder.update(targets);
         this.#targets = targets;
+      }
+      if (maxRate !== undefined) {
+        await this.#forwarder.limit(maxRate);
+        this.#maxRate = maxRate;
       }
       this.annotate(annotations);
     });

@@ -1,22 +1,30 @@
+import { setTimeout } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { formatEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parseRole } from '../core/identity.js';
+import { parseKey, parseTransport } from '../core/protection.js';
 import { formatPortRange, type PortRange } from '../core/port-range.js';
 import {
+  ConnectionSchema,
   CountersSchema,
   InfoResponseSchema,
   ReservationSchema,
   TypeInfoSchema,
+  type Connection as ConnectionMessage,
   type Counters as CountersMessage,
   type DataService,
   type Reservation as ReservationMessage,
 } from '../gen/scistream/data/v1/data_pb.js';
 import type { Agent } from './agent.js';
-import type { Counters } from './engines/engine.js';
+import type { ConnectionInfo, Counters } from './engines/engine.js';
 import type { Reservation } from './reservation.js';
 import { dataServerTypes } from './types.js';
+
+/** Between two answers of a watch, in milliseconds. */
+const usualIntervalMs = 1000;
+const shortestIntervalMs = 100;
 
 export interface AgentIdentity {
   version: string;
@@ -40,21 +48,40 @@ export function dataService(
         ...request,
         role: parseRole(request.role),
         maxRate: Number(request.maxRate),
+        key: parseKey(request.psk),
+        transport: parseTransport(request.transport),
       });
       // Nobody would ever release what a caller asked for and did not wait for.
       if (signal.aborted) await reservation[Symbol.asyncDispose]();
       return { reservation: toMessage(reservation) };
     },
-    async update({ id, forwards, annotations }) {
+    async update({ id, forwards, annotations, maxRate }) {
       const targets = forwards.map((forward) => parseEndpoints(forward.targets));
-      return { reservation: toMessage(await agent.update(id, targets, annotations)) };
+      const change = { targets, annotations, maxRate: maxRate === undefined ? undefined : Number(maxRate) };
+      return { reservation: toMessage(await agent.update(id, change)) };
     },
     async release({ id }) {
       return { counters: countersMessage((await agent.release(id)).counters()) };
     },
-    list({ id }) {
-      const reservations = id === '' ? agent.list() : [agent.find(id)];
-      return { reservations: reservations.map(toMessage) };
+    list({ id, connections }) {
+      const reservations = chosen(agent, id);
+      return {
+        reservations: reservations.map((reservation) =>
+          connections
+            ? { ...toMessage(reservation), connections: reservation.connections().map(connectionMessage) }
+            : toMessage(reservation),
+        ),
+      };
+    },
+    async *watch({ id, intervalMs }, { signal }) {
+      const pause = Math.max(shortestIntervalMs, intervalMs === 0 ? usualIntervalMs : intervalMs);
+      while (!signal.aborted) {
+        const counters = chosen(agent, id).map(
+          (reservation) => [reservation.id, countersMessage(reservation.counters())] as const,
+        );
+        yield { countersById: Object.fromEntries(counters) };
+        await setTimeout(pause, undefined, { signal }).catch(() => undefined);
+      }
     },
     async info() {
       const { version, name, listenerIp, managed } = identity;
@@ -83,9 +110,13 @@ export function dataService(
   };
 }
 
-async function describe({ name, aliases, engine, runner, engineImpl, runnerImpl }: (typeof dataServerTypes)[number]) {
+function chosen(agent: Agent, id: string): readonly Reservation[] {
+  return id === '' ? agent.list() : [agent.find(id)];
+}
+
+async function describe({ name, aliases, engine, runner, engineKind, runnerImpl }: (typeof dataServerTypes)[number]) {
   const availability = await runnerImpl.check();
-  const { security, udp, rate } = engineImpl.capabilities;
+  const { security, udp, rate } = engineKind.capabilities;
   return create(TypeInfoSchema, {
     name,
     aliases: [...aliases],
@@ -105,6 +136,8 @@ function toMessage(reservation: Reservation): ReservationMessage {
     type: reservation.type,
     role: reservation.role,
     security: reservation.security,
+    transport: reservation.transport,
+    maxRate: BigInt(reservation.maxRate),
     listeners: reservation.listeners.map(formatEndpoint),
     forwards: reservation.targets.map((targets) => ({ targets: targets.map(formatEndpoint) })),
     counters: countersMessage(reservation.counters()),
@@ -115,4 +148,17 @@ function toMessage(reservation: Reservation): ReservationMessage {
 function countersMessage(counters: Counters): CountersMessage {
   const known = Object.entries(counters).filter((entry): entry is [string, number] => entry[1] !== undefined);
   return create(CountersSchema, Object.fromEntries(known.map(([name, value]) => [name, BigInt(value)])));
+}
+
+function connectionMessage(connection: ConnectionInfo): ConnectionMessage {
+  const { listener, client, target, bytesIn, bytesOut, retransmits, rttUs } = connection;
+  return create(ConnectionSchema, {
+    listener: formatEndpoint(listener),
+    client: formatEndpoint(client),
+    target: target ? formatEndpoint(target) : '',
+    bytesIn: BigInt(bytesIn),
+    bytesOut: BigInt(bytesOut),
+    ...(retransmits === undefined ? {} : { retransmits: BigInt(retransmits) }),
+    ...(rttUs === undefined ? {} : { rttUs: BigInt(rttUs) }),
+  });
 }

@@ -1,6 +1,6 @@
 import { show } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
-import type { Engine } from './engines/engine.js';
+import type { EngineKind } from './engines/engine.js';
 import { engines } from './engines/registry.js';
 import { runners } from './runners/registry.js';
 import type { Runner } from './runners/runner.js';
@@ -19,14 +19,14 @@ const rows = {
 
 export interface DataServerType extends TypeRow {
   readonly name: string;
-  readonly engineImpl: Engine;
+  readonly engineKind: EngineKind;
   readonly runnerImpl: Runner;
 }
 
 export const dataServerTypes: readonly DataServerType[] = Object.entries<TypeRow>(rows).map(([name, row]) => ({
   name,
   ...row,
-  engineImpl: engines[row.engine],
+  engineKind: engines[row.engine],
   runnerImpl: runners[row.runner],
 }));
 

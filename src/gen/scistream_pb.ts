@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file scistream.proto.
  */
 export const file_scistream: GenFile = /*@__PURE__*/
-  fileDesc("Cg9zY2lzdHJlYW0ucHJvdG8SCXNjaXN0cmVhbSL9AQoHUmVxdWVzdBILCgN1aWQYASABKAkSDAoEcm9sZRgCIAEoCRIQCghudW1fY29ubhgDIAEoBRIMCgRyYXRlGAQgASgFEhcKD3ByZWZlcnJlZF9wb3J0cxgQIAMoDRITCgtsaXN0ZW5lcl9pcBgRIAEoCRIQCghtYXhfcmF0ZRgSIAEoBBIuCgZsYWJlbHMYEyADKAsyHi5zY2lzdHJlYW0uUmVxdWVzdC5MYWJlbHNFbnRyeRIYChBsaWZldGltZV9zZWNvbmRzGBQgASgEGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRAoNVXBkYXRlVGFyZ2V0cxILCgN1aWQYASABKAkSGAoQcmVtb3RlX2xpc3RlbmVycxgCIAMoCRIMCgRyb2xlGAMgASgJIhYKB1JlbGVhc2USCwoDdWlkGAEgASgJIjoKBUhlbGxvEgsKA3VpZBgBIAEoCRIWCg5wcm9kX2xpc3RlbmVycxgCIAMoCRIMCgRyb2xlGAMgASgJIjUKCFJlc3BvbnNlEhEKCWxpc3RlbmVycxgBIAMoCRIWCg5wcm9kX2xpc3RlbmVycxgCIAMoCSIxCgtBcHBSZXNwb25zZRIPCgdtZXNzYWdlGAEgASgJEhEKCWxpc3RlbmVycxgCIAMoCTLhAQoHQ29udHJvbBIwCgNyZXESEi5zY2lzdHJlYW0uUmVxdWVzdBoTLnNjaXN0cmVhbS5SZXNwb25zZSIAEjkKBnVwZGF0ZRIYLnNjaXN0cmVhbS5VcGRhdGVUYXJnZXRzGhMuc2Npc3RyZWFtLlJlc3BvbnNlIgASNAoHcmVsZWFzZRISLnNjaXN0cmVhbS5SZWxlYXNlGhMuc2Npc3RyZWFtLlJlc3BvbnNlIgASMwoFaGVsbG8SEC5zY2lzdHJlYW0uSGVsbG8aFi5zY2lzdHJlYW0uQXBwUmVzcG9uc2UiAGIGcHJvdG8z");
+  fileDesc("Cg9zY2lzdHJlYW0ucHJvdG8SCXNjaXN0cmVhbSKvAgoHUmVxdWVzdBILCgN1aWQYASABKAkSDAoEcm9sZRgCIAEoCRIQCghudW1fY29ubhgDIAEoBRIMCgRyYXRlGAQgASgFEhcKD3ByZWZlcnJlZF9wb3J0cxgQIAMoDRITCgtsaXN0ZW5lcl9pcBgRIAEoCRIQCghtYXhfcmF0ZRgSIAEoBBIuCgZsYWJlbHMYEyADKAsyHi5zY2lzdHJlYW0uUmVxdWVzdC5MYWJlbHNFbnRyeRIYChBsaWZldGltZV9zZWNvbmRzGBQgASgEEgsKA3BzaxgVIAEoDBIQCghzZWN1cml0eRgWIAEoCRIRCgl0cmFuc3BvcnQYFyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJECg1VcGRhdGVUYXJnZXRzEgsKA3VpZBgBIAEoCRIYChByZW1vdGVfbGlzdGVuZXJzGAIgAygJEgwKBHJvbGUYAyABKAkiFgoHUmVsZWFzZRILCgN1aWQYASABKAkiOgoFSGVsbG8SCwoDdWlkGAEgASgJEhYKDnByb2RfbGlzdGVuZXJzGAIgAygJEgwKBHJvbGUYAyABKAkiNQoIUmVzcG9uc2USEQoJbGlzdGVuZXJzGAEgAygJEhYKDnByb2RfbGlzdGVuZXJzGAIgAygJIjEKC0FwcFJlc3BvbnNlEg8KB21lc3NhZ2UYASABKAkSEQoJbGlzdGVuZXJzGAIgAygJMuEBCgdDb250cm9sEjAKA3JlcRISLnNjaXN0cmVhbS5SZXF1ZXN0GhMuc2Npc3RyZWFtLlJlc3BvbnNlIgASOQoGdXBkYXRlEhguc2Npc3RyZWFtLlVwZGF0ZVRhcmdldHMaEy5zY2lzdHJlYW0uUmVzcG9uc2UiABI0CgdyZWxlYXNlEhIuc2Npc3RyZWFtLlJlbGVhc2UaEy5zY2lzdHJlYW0uUmVzcG9uc2UiABIzCgVoZWxsbxIQLnNjaXN0cmVhbS5IZWxsbxoWLnNjaXN0cmVhbS5BcHBSZXNwb25zZSIAYgZwcm90bzM");
 
 /**
  * @generated from message scistream.Request
@@ -79,6 +79,27 @@ export type Request = Message<"scistream.Request"> & {
    * @generated from field: uint64 lifetime_seconds = 20;
    */
   lifetimeSeconds: bigint;
+
+  /**
+   * The key that both ends of the stream share, 16 to 64 bytes of a random generator.
+   *
+   * @generated from field: bytes psk = 21;
+   */
+  psk: Uint8Array;
+
+  /**
+   * How the leg between the two facilities is to be protected: none, tls-psk; empty: the facility's default.
+   *
+   * @generated from field: string security = 22;
+   */
+  security: string;
+
+  /**
+   * tcp or udp; empty: tcp.
+   *
+   * @generated from field: string transport = 23;
+   */
+  transport: string;
 };
 
 /**

@@ -24,6 +24,8 @@ export interface MemoryFacility {
   readonly v2: Client<typeof ControlService>;
 }
 
+const portableEngine = { workers: 1, portable: true, bufferSize: 1 << 20, socketBuffer: 0, idleTimeoutMs: 0 };
+
 export interface MemoryOptions {
   verifier?: Verifier;
   /** Lets a test decide when a call to the data server is answered. */
@@ -35,7 +37,7 @@ export function memoryFacility({ verifier = none, beforeDataCall }: MemoryOption
   const logger = pino({ level: 'silent' });
   const listenerIp = '127.0.0.1';
   const portRange = { kind: 'system' } as const;
-  const agent = new Agent({ listenerIp, portRange, logger });
+  const agent = new Agent({ listenerIp, portRange, logger, engines: portableEngine });
   const identity = { version: '0.0.0', name: 'memory', listenerIp, portRange, managed: true };
   const dataTransport = createRouterTransport(
     ({ service }) =>

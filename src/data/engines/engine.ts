@@ -1,9 +1,7 @@
 import type { Endpoint } from '../../core/endpoint.js';
 import type { Role } from '../../core/identity.js';
+import type { Protection, Security, Transport } from '../../core/protection.js';
 import type { Logger } from '../../observe/logger.js';
-
-/** How the leg between two facilities is protected. */
-export type Security = 'none';
 
 /** What an engine can do; asking for anything else is refused before a port is taken. */
 export interface Capabilities {
@@ -16,9 +14,11 @@ export interface Capabilities {
 export interface ForwarderOptions {
   /** Reserved for this forwarder; it opens them with the first update. */
   readonly listeners: readonly Endpoint[];
+  /** Decides which side is the leg between the facilities: PROD protects its listeners, CONS the way to its targets. */
   readonly role: Role;
-  readonly security: Security;
-  /** Bytes per second for all connections together; 0 means no limit. */
+  readonly transport: Transport;
+  readonly protection: Protection;
+  /** Bytes per second, for each direction of all connections together; 0 means no limit. */
   readonly maxRate: number;
   readonly logger: Logger;
 }
@@ -28,11 +28,34 @@ export type Targets = readonly [Endpoint, ...Endpoint[]];
 
 /** Sums over all connections since the start. A counter that the engine cannot know is absent, not zero. */
 export interface Counters {
+  /** Payload received on the listeners and sent to the targets. */
   readonly bytesIn?: number;
+  /** Payload that went the other way. */
   readonly bytesOut?: number;
   readonly openConnections?: number;
   readonly totalConnections?: number;
+  /** Closed because no target could be reached. */
   readonly refusedConnections?: number;
+  /** Peers that could not prove that they hold the key. */
+  readonly failedHandshakes?: number;
+  /** TCP segments sent again on the leg between the facilities. */
+  readonly retransmits?: number;
+  /** Microseconds; mean over the open connections. */
+  readonly rttUs?: number;
+  /** Datagrams for which there was no room or no target. */
+  readonly droppedDatagrams?: number;
+}
+
+/** One open connection, or one flow of datagrams. */
+export interface ConnectionInfo {
+  readonly listener: Endpoint;
+  readonly client: Endpoint;
+  /** Absent until one is reached. */
+  readonly target?: Endpoint;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly retransmits?: number;
+  readonly rttUs?: number;
 }
 
 /** Forwards the connections of one reservation. Disposing closes listeners and connections. */
@@ -42,12 +65,37 @@ export interface Forwarder extends AsyncDisposable {
    * only. Throws NO_RESOURCE when a reserved port was taken by somebody else in the meantime.
    */
   update(targets: readonly Targets[]): Promise<void>;
+  /** Changes the limit of all connections, open ones too. Bytes per second, 0 for none. Asked of engines with `rate` only. */
+  limit(maxRate: number): Promise<void>;
   counters(): Counters;
+  /** Every open connection; empty where the engine cannot know. */
+  connections(): readonly ConnectionInfo[];
 }
 
-/** How bytes are forwarded. Adding an engine is one folder beside this file and one line in registry.ts. */
-export interface Engine {
-  readonly capabilities: Capabilities;
+/** What the operator decides for all forwarders of a kind of engine. */
+export interface EngineSettings {
+  /** Threads that forward. */
+  readonly workers: number;
+  /** Use Node's own sockets even where the system offers more. */
+  readonly portable: boolean;
+  /** Bytes that one direction of a connection may hold. */
+  readonly bufferSize: number;
+  /** SO_SNDBUF and SO_RCVBUF in bytes; 0 leaves them to the system, which adapts them. */
+  readonly socketBuffer: number;
+  /** Milliseconds after which a silent connection is closed; 0: never. */
+  readonly idleTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+/** An engine at work: what its forwarders share. Disposed after them. */
+export interface Engine extends AsyncDisposable {
   /** Makes a forwarder without side effects. */
   create(options: ForwarderOptions): Forwarder;
+}
+
+/** How bytes are forwarded. Adding one is a folder beside this file and a line in registry.ts. */
+export interface EngineKind {
+  readonly capabilities: Capabilities;
+  /** Called once, when the first reservation needs it. */
+  start(settings: EngineSettings): Promise<Engine>;
 }

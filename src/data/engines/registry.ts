@@ -1,5 +1,5 @@
-import type { Engine } from './engine.js';
+import type { EngineKind } from './engine.js';
 import { mock } from './mock/engine.js';
 import { relay } from './relay/engine.js';
 
-export const engines = { relay, mock } satisfies Record<string, Engine>;
+export const engines = { relay, mock } satisfies Record<string, EngineKind>;

@@ -1,8 +1,8 @@
-import type { Engine } from '../engine.js';
-import { PortableForwarder } from './portable-forwarder.js';
+import type { EngineKind } from '../engine.js';
+import { PortableEngine } from './portable/engine.js';
 
-/** The embedded engine, in its portable form on `node:net`. */
-export const relay: Engine = {
-  capabilities: { security: ['none'], udp: false, rate: false },
-  create: (options) => new PortableForwarder(options),
+/** The embedded engine. */
+export const relay: EngineKind = {
+  capabilities: { security: ['tls-psk', 'none'], udp: true, rate: true },
+  start: async (settings) => Promise.resolve(new PortableEngine(settings)),
 };

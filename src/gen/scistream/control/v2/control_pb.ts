@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file scistream/control/v2/control.proto.
  */
 export const file_scistream_control_v2_control: GenFile = /*@__PURE__*/
-  fileDesc("CiJzY2lzdHJlYW0vY29udHJvbC92Mi9jb250cm9sLnByb3RvEhRzY2lzdHJlYW0uY29udHJvbC52MiKyAwoHU2Vzc2lvbhILCgN1aWQYASABKAkSDAoEcm9sZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRINCgVvd25lchgEIAEoCRI5CgZsYWJlbHMYBSADKAsyKS5zY2lzdHJlYW0uY29udHJvbC52Mi5TZXNzaW9uLkxhYmVsc0VudHJ5Eg4KBmVuZ2luZRgGIAEoCRIPCgdnYXRld2F5GAcgASgJEhEKCWxpc3RlbmVycxgIIAMoCRIPCgd0YXJnZXRzGAkgAygJEhAKCHNlY3VyaXR5GAogASgJEhAKCG1heF9yYXRlGAsgASgEEisKB2NyZWF0ZWQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2V4cGlyZXMYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCGNvdW50ZXJzGA4gASgLMhsuc2Npc3RyZWFtLmRhdGEudjEuQ291bnRlcnMSEgoKbGFzdF9lcnJvchgPIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIt4CChRDcmVhdGVTZXNzaW9uUmVxdWVzdBILCgN1aWQYASABKAkSDAoEcm9sZRgCIAEoCRIPCgd0YXJnZXRzGAMgAygJEhAKCG51bV9jb25uGAQgASgNEhAKCG1heF9yYXRlGAUgASgEEisKCGxpZmV0aW1lGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkYKBmxhYmVscxgHIAMoCzI2LnNjaXN0cmVhbS5jb250cm9sLnYyLkNyZWF0ZVNlc3Npb25SZXF1ZXN0LkxhYmVsc0VudHJ5EhAKCHNlY3VyaXR5GAggASgJEhIKCnJlcXVlc3RfaWQYCSABKAkSFwoPcHJlZmVycmVkX3BvcnRzGAogAygNEhMKC2xpc3RlbmVyX2lwGAsgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRwoVQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEi4KB3Nlc3Npb24YASABKAsyHS5zY2lzdHJlYW0uY29udHJvbC52Mi5TZXNzaW9uIiAKEUdldFNlc3Npb25SZXF1ZXN0EgsKA3VpZBgBIAEoCSJEChJHZXRTZXNzaW9uUmVzcG9uc2USLgoHc2Vzc2lvbhgBIAEoCzIdLnNjaXN0cmVhbS5jb250cm9sLnYyLlNlc3Npb24iiwEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSRQoGbGFiZWxzGAEgAygLMjUuc2Npc3RyZWFtLmNvbnRyb2wudjIuTGlzdFNlc3Npb25zUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkcKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEi8KCHNlc3Npb25zGAEgAygLMh0uc2Npc3RyZWFtLmNvbnRyb2wudjIuU2Vzc2lvbiJvChRVcGRhdGVTZXNzaW9uUmVxdWVzdBILCgN1aWQYASABKAkSDwoHdGFyZ2V0cxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRyb2xlGAQgASgJIkcKFVVwZGF0ZVNlc3Npb25SZXNwb25zZRIuCgdzZXNzaW9uGAEgASgLMh0uc2Npc3RyZWFtLmNvbnRyb2wudjIuU2Vzc2lvbiI4ChVSZWxlYXNlU2Vzc2lvblJlcXVlc3QSCwoDdWlkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiSAoWUmVsZWFzZVNlc3Npb25SZXNwb25zZRIuCgdzZXNzaW9uGAEgASgLMh0uc2Npc3RyZWFtLmNvbnRyb2wudjIuU2Vzc2lvbiIUChJHZXRGYWNpbGl0eVJlcXVlc3QiuQIKE0dldEZhY2lsaXR5UmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIRCglwcm90b2NvbHMYAiADKAkSKgoFdHlwZXMYAyADKAsyGy5zY2lzdHJlYW0uZGF0YS52MS5UeXBlSW5mbxIUCgxkZWZhdWx0X3R5cGUYBCABKAkSEwoLbGlzdGVuZXJfaXAYBSABKAkSEgoKcG9ydF9yYW5nZRgGIAEoCRITCgtwb3J0c190b3RhbBgHIAEoDRISCgpwb3J0c19mcmVlGAggASgNEiwKBmxpbWl0cxgJIAEoCzIcLnNjaXN0cmVhbS5jb250cm9sLnYyLkxpbWl0cxI8Cg5hdXRoZW50aWNhdGlvbhgKIAEoCzIkLnNjaXN0cmVhbS5jb250cm9sLnYyLkF1dGhlbnRpY2F0aW9uInMKBkxpbWl0cxIUCgxtYXhfc2Vzc2lvbnMYASABKA0SIQoZbWF4X2xpc3RlbmVyc19wZXJfc2Vzc2lvbhgCIAEoDRIwCg1oZWxsb190aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIi8KDkF1dGhlbnRpY2F0aW9uEg4KBm1ldGhvZBgBIAEoCRINCgVzY29wZRgCIAEoCTL9BAoOQ29udHJvbFNlcnZpY2USaAoNQ3JlYXRlU2Vzc2lvbhIqLnNjaXN0cmVhbS5jb250cm9sLnYyLkNyZWF0ZVNlc3Npb25SZXF1ZXN0Gisuc2Npc3RyZWFtLmNvbnRyb2wudjIuQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEl8KCkdldFNlc3Npb24SJy5zY2lzdHJlYW0uY29udHJvbC52Mi5HZXRTZXNzaW9uUmVxdWVzdBooLnNjaXN0cmVhbS5jb250cm9sLnYyLkdldFNlc3Npb25SZXNwb25zZRJlCgxMaXN0U2Vzc2lvbnMSKS5zY2lzdHJlYW0uY29udHJvbC52Mi5MaXN0U2Vzc2lvbnNSZXF1ZXN0Giouc2Npc3RyZWFtLmNvbnRyb2wudjIuTGlzdFNlc3Npb25zUmVzcG9uc2USaAoNVXBkYXRlU2Vzc2lvbhIqLnNjaXN0cmVhbS5jb250cm9sLnYyLlVwZGF0ZVNlc3Npb25SZXF1ZXN0Gisuc2Npc3RyZWFtLmNvbnRyb2wudjIuVXBkYXRlU2Vzc2lvblJlc3BvbnNlEmsKDlJlbGVhc2VTZXNzaW9uEisuc2Npc3RyZWFtLmNvbnRyb2wudjIuUmVsZWFzZVNlc3Npb25SZXF1ZXN0Giwuc2Npc3RyZWFtLmNvbnRyb2wudjIuUmVsZWFzZVNlc3Npb25SZXNwb25zZRJiCgtHZXRGYWNpbGl0eRIoLnNjaXN0cmVhbS5jb250cm9sLnYyLkdldEZhY2lsaXR5UmVxdWVzdBopLnNjaXN0cmVhbS5jb250cm9sLnYyLkdldEZhY2lsaXR5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_scistream_data_v1_data]);
+  fileDesc("CiJzY2lzdHJlYW0vY29udHJvbC92Mi9jb250cm9sLnByb3RvEhRzY2lzdHJlYW0uY29udHJvbC52MiLFAwoHU2Vzc2lvbhILCgN1aWQYASABKAkSDAoEcm9sZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRINCgVvd25lchgEIAEoCRI5CgZsYWJlbHMYBSADKAsyKS5zY2lzdHJlYW0uY29udHJvbC52Mi5TZXNzaW9uLkxhYmVsc0VudHJ5Eg4KBmVuZ2luZRgGIAEoCRIPCgdnYXRld2F5GAcgASgJEhEKCWxpc3RlbmVycxgIIAMoCRIPCgd0YXJnZXRzGAkgAygJEhAKCHNlY3VyaXR5GAogASgJEhAKCG1heF9yYXRlGAsgASgEEisKB2NyZWF0ZWQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2V4cGlyZXMYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCGNvdW50ZXJzGA4gASgLMhsuc2Npc3RyZWFtLmRhdGEudjEuQ291bnRlcnMSEgoKbGFzdF9lcnJvchgPIAEoCRIRCgl0cmFuc3BvcnQYECABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASL+AgoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QSCwoDdWlkGAEgASgJEgwKBHJvbGUYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIQCghudW1fY29ubhgEIAEoDRIQCghtYXhfcmF0ZRgFIAEoBBIrCghsaWZldGltZRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJGCgZsYWJlbHMYByADKAsyNi5zY2lzdHJlYW0uY29udHJvbC52Mi5DcmVhdGVTZXNzaW9uUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghzZWN1cml0eRgIIAEoCRISCgpyZXF1ZXN0X2lkGAkgASgJEhcKD3ByZWZlcnJlZF9wb3J0cxgKIAMoDRITCgtsaXN0ZW5lcl9pcBgLIAEoCRILCgNwc2sYDCABKAwSEQoJdHJhbnNwb3J0GA0gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRwoVQ3JlYXRlU2Vzc2lvblJlc3BvbnNlEi4KB3Nlc3Npb24YASABKAsyHS5zY2lzdHJlYW0uY29udHJvbC52Mi5TZXNzaW9uIiAKEUdldFNlc3Npb25SZXF1ZXN0EgsKA3VpZBgBIAEoCSJEChJHZXRTZXNzaW9uUmVzcG9uc2USLgoHc2Vzc2lvbhgBIAEoCzIdLnNjaXN0cmVhbS5jb250cm9sLnYyLlNlc3Npb24iiwEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSRQoGbGFiZWxzGAEgAygLMjUuc2Npc3RyZWFtLmNvbnRyb2wudjIuTGlzdFNlc3Npb25zUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkcKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEi8KCHNlc3Npb25zGAEgAygLMh0uc2Npc3RyZWFtLmNvbnRyb2wudjIuU2Vzc2lvbiKTAQoUVXBkYXRlU2Vzc2lvblJlcXVlc3QSCwoDdWlkGAEgASgJEg8KB3RhcmdldHMYAiADKAkSKwoIbGlmZXRpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEcm9sZRgEIAEoCRIVCghtYXhfcmF0ZRgFIAEoBEgAiAEBQgsKCV9tYXhfcmF0ZSJHChVVcGRhdGVTZXNzaW9uUmVzcG9uc2USLgoHc2Vzc2lvbhgBIAEoCzIdLnNjaXN0cmVhbS5jb250cm9sLnYyLlNlc3Npb24iOAoVUmVsZWFzZVNlc3Npb25SZXF1ZXN0EgsKA3VpZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIkgKFlJlbGVhc2VTZXNzaW9uUmVzcG9uc2USLgoHc2Vzc2lvbhgBIAEoCzIdLnNjaXN0cmVhbS5jb250cm9sLnYyLlNlc3Npb24imgEKFFdhdGNoU2Vzc2lvbnNSZXF1ZXN0EgsKA3VpZBgBIAEoCRJGCgZsYWJlbHMYAiADKAsyNi5zY2lzdHJlYW0uY29udHJvbC52Mi5XYXRjaFNlc3Npb25zUmVxdWVzdC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoQBChVXYXRjaFNlc3Npb25zUmVzcG9uc2USMAoHc2Vzc2lvbhgBIAEoCzIdLnNjaXN0cmVhbS5jb250cm9sLnYyLlNlc3Npb25IABIwCgd0cmFmZmljGAIgASgLMh0uc2Npc3RyZWFtLmNvbnRyb2wudjIuVHJhZmZpY0gAQgcKBWV2ZW50IqcBCgdUcmFmZmljEkkKD2NvdW50ZXJzX2J5X3VpZBgBIAMoCzIwLnNjaXN0cmVhbS5jb250cm9sLnYyLlRyYWZmaWMuQ291bnRlcnNCeVVpZEVudHJ5GlEKEkNvdW50ZXJzQnlVaWRFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5zY2lzdHJlYW0uZGF0YS52MS5Db3VudGVyczoCOAEiFAoSR2V0RmFjaWxpdHlSZXF1ZXN0IrkCChNHZXRGYWNpbGl0eVJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSEQoJcHJvdG9jb2xzGAIgAygJEioKBXR5cGVzGAMgAygLMhsuc2Npc3RyZWFtLmRhdGEudjEuVHlwZUluZm8SFAoMZGVmYXVsdF90eXBlGAQgASgJEhMKC2xpc3RlbmVyX2lwGAUgASgJEhIKCnBvcnRfcmFuZ2UYBiABKAkSEwoLcG9ydHNfdG90YWwYByABKA0SEgoKcG9ydHNfZnJlZRgIIAEoDRIsCgZsaW1pdHMYCSABKAsyHC5zY2lzdHJlYW0uY29udHJvbC52Mi5MaW1pdHMSPAoOYXV0aGVudGljYXRpb24YCiABKAsyJC5zY2lzdHJlYW0uY29udHJvbC52Mi5BdXRoZW50aWNhdGlvbiJzCgZMaW1pdHMSFAoMbWF4X3Nlc3Npb25zGAEgASgNEiEKGW1heF9saXN0ZW5lcnNfcGVyX3Nlc3Npb24YAiABKA0SMAoNaGVsbG9fdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIvCg5BdXRoZW50aWNhdGlvbhIOCgZtZXRob2QYASABKAkSDQoFc2NvcGUYAiABKAky6QUKDkNvbnRyb2xTZXJ2aWNlEmgKDUNyZWF0ZVNlc3Npb24SKi5zY2lzdHJlYW0uY29udHJvbC52Mi5DcmVhdGVTZXNzaW9uUmVxdWVzdBorLnNjaXN0cmVhbS5jb250cm9sLnYyLkNyZWF0ZVNlc3Npb25SZXNwb25zZRJfCgpHZXRTZXNzaW9uEicuc2Npc3RyZWFtLmNvbnRyb2wudjIuR2V0U2Vzc2lvblJlcXVlc3QaKC5zY2lzdHJlYW0uY29udHJvbC52Mi5HZXRTZXNzaW9uUmVzcG9uc2USZQoMTGlzdFNlc3Npb25zEikuc2Npc3RyZWFtLmNvbnRyb2wudjIuTGlzdFNlc3Npb25zUmVxdWVzdBoqLnNjaXN0cmVhbS5jb250cm9sLnYyLkxpc3RTZXNzaW9uc1Jlc3BvbnNlEmgKDVVwZGF0ZVNlc3Npb24SKi5zY2lzdHJlYW0uY29udHJvbC52Mi5VcGRhdGVTZXNzaW9uUmVxdWVzdBorLnNjaXN0cmVhbS5jb250cm9sLnYyLlVwZGF0ZVNlc3Npb25SZXNwb25zZRJrCg5SZWxlYXNlU2Vzc2lvbhIrLnNjaXN0cmVhbS5jb250cm9sLnYyLlJlbGVhc2VTZXNzaW9uUmVxdWVzdBosLnNjaXN0cmVhbS5jb250cm9sLnYyLlJlbGVhc2VTZXNzaW9uUmVzcG9uc2USagoNV2F0Y2hTZXNzaW9ucxIqLnNjaXN0cmVhbS5jb250cm9sLnYyLldhdGNoU2Vzc2lvbnNSZXF1ZXN0Gisuc2Npc3RyZWFtLmNvbnRyb2wudjIuV2F0Y2hTZXNzaW9uc1Jlc3BvbnNlMAESYgoLR2V0RmFjaWxpdHkSKC5zY2lzdHJlYW0uY29udHJvbC52Mi5HZXRGYWNpbGl0eVJlcXVlc3QaKS5zY2lzdHJlYW0uY29udHJvbC52Mi5HZXRGYWNpbGl0eVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_scistream_data_v1_data]);
 
 /**
  * @generated from message scistream.control.v2.Session
@@ -110,6 +110,13 @@ export type Session = Message<"scistream.control.v2.Session"> & {
    * @generated from field: string last_error = 15;
    */
   lastError: string;
+
+  /**
+   * tcp or udp.
+   *
+   * @generated from field: string transport = 16;
+   */
+  transport: string;
 };
 
 /**
@@ -187,6 +194,20 @@ export type CreateSessionRequest = Message<"scistream.control.v2.CreateSessionRe
    * @generated from field: string listener_ip = 11;
    */
   listenerIp: string;
+
+  /**
+   * The key that both ends of the stream share, 16 to 64 bytes of a random generator; needed for tls-psk.
+   *
+   * @generated from field: bytes psk = 12;
+   */
+  psk: Uint8Array;
+
+  /**
+   * tcp or udp; empty: tcp.
+   *
+   * @generated from field: string transport = 13;
+   */
+  transport: string;
 };
 
 /**
@@ -312,6 +333,13 @@ export type UpdateSessionRequest = Message<"scistream.control.v2.UpdateSessionRe
    * @generated from field: string role = 4;
    */
   role: string;
+
+  /**
+   * Bytes per second; 0 means no limit. Absent: keep the rate.
+   *
+   * @generated from field: optional uint64 max_rate = 5;
+   */
+  maxRate?: bigint;
 };
 
 /**
@@ -382,6 +410,82 @@ export const ReleaseSessionResponseSchema: GenMessage<ReleaseSessionResponse> = 
   messageDesc(file_scistream_control_v2_control, 10);
 
 /**
+ * @generated from message scistream.control.v2.WatchSessionsRequest
+ */
+export type WatchSessionsRequest = Message<"scistream.control.v2.WatchSessionsRequest"> & {
+  /**
+   * Only this session; empty: all of the caller's, also those that come later.
+   *
+   * @generated from field: string uid = 1;
+   */
+  uid: string;
+
+  /**
+   * Only sessions that carry all of these labels.
+   *
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+};
+
+/**
+ * Describes the message scistream.control.v2.WatchSessionsRequest.
+ * Use `create(WatchSessionsRequestSchema)` to create a new message.
+ */
+export const WatchSessionsRequestSchema: GenMessage<WatchSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_scistream_control_v2_control, 11);
+
+/**
+ * @generated from message scistream.control.v2.WatchSessionsResponse
+ */
+export type WatchSessionsResponse = Message<"scistream.control.v2.WatchSessionsResponse"> & {
+  /**
+   * @generated from oneof scistream.control.v2.WatchSessionsResponse.event
+   */
+  event: {
+    /**
+     * A session as it was when the watch began, or after a change; its state tells when it has ended.
+     *
+     * @generated from field: scistream.control.v2.Session session = 1;
+     */
+    value: Session;
+    case: "session";
+  } | {
+    /**
+     * Counters of all watched live sessions.
+     *
+     * @generated from field: scistream.control.v2.Traffic traffic = 2;
+     */
+    value: Traffic;
+    case: "traffic";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message scistream.control.v2.WatchSessionsResponse.
+ * Use `create(WatchSessionsResponseSchema)` to create a new message.
+ */
+export const WatchSessionsResponseSchema: GenMessage<WatchSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_scistream_control_v2_control, 12);
+
+/**
+ * @generated from message scistream.control.v2.Traffic
+ */
+export type Traffic = Message<"scistream.control.v2.Traffic"> & {
+  /**
+   * @generated from field: map<string, scistream.data.v1.Counters> counters_by_uid = 1;
+   */
+  countersByUid: { [key: string]: Counters };
+};
+
+/**
+ * Describes the message scistream.control.v2.Traffic.
+ * Use `create(TrafficSchema)` to create a new message.
+ */
+export const TrafficSchema: GenMessage<Traffic> = /*@__PURE__*/
+  messageDesc(file_scistream_control_v2_control, 13);
+
+/**
  * @generated from message scistream.control.v2.GetFacilityRequest
  */
 export type GetFacilityRequest = Message<"scistream.control.v2.GetFacilityRequest"> & {
@@ -392,7 +496,7 @@ export type GetFacilityRequest = Message<"scistream.control.v2.GetFacilityReques
  * Use `create(GetFacilityRequestSchema)` to create a new message.
  */
 export const GetFacilityRequestSchema: GenMessage<GetFacilityRequest> = /*@__PURE__*/
-  messageDesc(file_scistream_control_v2_control, 11);
+  messageDesc(file_scistream_control_v2_control, 14);
 
 /**
  * @generated from message scistream.control.v2.GetFacilityResponse
@@ -460,7 +564,7 @@ export type GetFacilityResponse = Message<"scistream.control.v2.GetFacilityRespo
  * Use `create(GetFacilityResponseSchema)` to create a new message.
  */
 export const GetFacilityResponseSchema: GenMessage<GetFacilityResponse> = /*@__PURE__*/
-  messageDesc(file_scistream_control_v2_control, 12);
+  messageDesc(file_scistream_control_v2_control, 15);
 
 /**
  * @generated from message scistream.control.v2.Limits
@@ -487,7 +591,7 @@ export type Limits = Message<"scistream.control.v2.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_scistream_control_v2_control, 13);
+  messageDesc(file_scistream_control_v2_control, 16);
 
 /**
  * @generated from message scistream.control.v2.Authentication
@@ -513,7 +617,7 @@ export type Authentication = Message<"scistream.control.v2.Authentication"> & {
  * Use `create(AuthenticationSchema)` to create a new message.
  */
 export const AuthenticationSchema: GenMessage<Authentication> = /*@__PURE__*/
-  messageDesc(file_scistream_control_v2_control, 14);
+  messageDesc(file_scistream_control_v2_control, 17);
 
 /**
  * @generated from service scistream.control.v2.ControlService
@@ -562,6 +666,16 @@ export const ControlService: GenService<{
     methodKind: "unary";
     input: typeof ReleaseSessionRequestSchema;
     output: typeof ReleaseSessionResponseSchema;
+  },
+  /**
+   * What happens to the caller's sessions: first those there are, then every change, and their traffic once a second.
+   *
+   * @generated from rpc scistream.control.v2.ControlService.WatchSessions
+   */
+  watchSessions: {
+    methodKind: "server_streaming";
+    input: typeof WatchSessionsRequestSchema;
+    output: typeof WatchSessionsResponseSchema;
   },
   /**
    * What this facility offers: engines, ports, limits, authentication.

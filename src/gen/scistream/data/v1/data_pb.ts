@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file scistream/data/v1/data.proto.
  */
 export const file_scistream_data_v1_data: GenFile = /*@__PURE__*/
-  fileDesc("ChxzY2lzdHJlYW0vZGF0YS92MS9kYXRhLnByb3RvEhFzY2lzdHJlYW0uZGF0YS52MSKxAgoLUmVzZXJ2YXRpb24SCgoCaWQYASABKAkSDAoEdHlwZRgCIAEoCRIMCgRyb2xlGAMgASgJEhEKCWxpc3RlbmVycxgEIAMoCRIsCghmb3J3YXJkcxgFIAMoCzIaLnNjaXN0cmVhbS5kYXRhLnYxLkZvcndhcmQSLQoIY291bnRlcnMYBiABKAsyGy5zY2lzdHJlYW0uZGF0YS52MS5Db3VudGVycxJECgthbm5vdGF0aW9ucxgHIAMoCzIvLnNjaXN0cmVhbS5kYXRhLnYxLlJlc2VydmF0aW9uLkFubm90YXRpb25zRW50cnkSEAoIc2VjdXJpdHkYCCABKAkaMgoQQW5ub3RhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhoKB0ZvcndhcmQSDwoHdGFyZ2V0cxgBIAMoCSL4AQoIQ291bnRlcnMSFQoIYnl0ZXNfaW4YASABKARIAIgBARIWCglieXRlc19vdXQYAiABKARIAYgBARIdChBvcGVuX2Nvbm5lY3Rpb25zGAMgASgESAKIAQESHgoRdG90YWxfY29ubmVjdGlvbnMYBCABKARIA4gBARIgChNyZWZ1c2VkX2Nvbm5lY3Rpb25zGAUgASgESASIAQFCCwoJX2J5dGVzX2luQgwKCl9ieXRlc19vdXRCEwoRX29wZW5fY29ubmVjdGlvbnNCFAoSX3RvdGFsX2Nvbm5lY3Rpb25zQhYKFF9yZWZ1c2VkX2Nvbm5lY3Rpb25zIv0BCg5SZXNlcnZlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgwKBHJvbGUYAiABKAkSFQoNbnVtX2xpc3RlbmVycxgDIAEoDRIXCg9wcmVmZXJyZWRfcG9ydHMYBCADKA0SEAoIbWF4X3JhdGUYBSABKAQSEAoIc2VjdXJpdHkYBiABKAkSRwoLYW5ub3RhdGlvbnMYByADKAsyMi5zY2lzdHJlYW0uZGF0YS52MS5SZXNlcnZlUmVxdWVzdC5Bbm5vdGF0aW9uc0VudHJ5GjIKEEFubm90YXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJGCg9SZXNlcnZlUmVzcG9uc2USMwoLcmVzZXJ2YXRpb24YASABKAsyHi5zY2lzdHJlYW0uZGF0YS52MS5SZXNlcnZhdGlvbiLFAQoNVXBkYXRlUmVxdWVzdBIKCgJpZBgBIAEoCRIsCghmb3J3YXJkcxgCIAMoCzIaLnNjaXN0cmVhbS5kYXRhLnYxLkZvcndhcmQSRgoLYW5ub3RhdGlvbnMYAyADKAsyMS5zY2lzdHJlYW0uZGF0YS52MS5VcGRhdGVSZXF1ZXN0LkFubm90YXRpb25zRW50cnkaMgoQQW5ub3RhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkUKDlVwZGF0ZVJlc3BvbnNlEjMKC3Jlc2VydmF0aW9uGAEgASgLMh4uc2Npc3RyZWFtLmRhdGEudjEuUmVzZXJ2YXRpb24iHAoOUmVsZWFzZVJlcXVlc3QSCgoCaWQYASABKAkiQAoPUmVsZWFzZVJlc3BvbnNlEi0KCGNvdW50ZXJzGAEgASgLMhsuc2Npc3RyZWFtLmRhdGEudjEuQ291bnRlcnMiGQoLTGlzdFJlcXVlc3QSCgoCaWQYASABKAkiRAoMTGlzdFJlc3BvbnNlEjQKDHJlc2VydmF0aW9ucxgBIAMoCzIeLnNjaXN0cmVhbS5kYXRhLnYxLlJlc2VydmF0aW9uIg0KC0luZm9SZXF1ZXN0IskBCgxJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIMCgRuYW1lGAIgASgJEgsKA3BpZBgDIAEoDRITCgtsaXN0ZW5lcl9pcBgEIAEoCRISCgpwb3J0X3JhbmdlGAUgASgJEhMKC3BvcnRzX3RvdGFsGAYgASgNEhIKCnBvcnRzX2ZyZWUYByABKA0SKgoFdHlwZXMYCCADKAsyGy5zY2lzdHJlYW0uZGF0YS52MS5UeXBlSW5mbxIPCgdtYW5hZ2VkGAkgASgIIpkBCghUeXBlSW5mbxIMCgRuYW1lGAEgASgJEg8KB2FsaWFzZXMYAiADKAkSDgoGZW5naW5lGAMgASgJEg4KBnJ1bm5lchgEIAEoCRIRCglhdmFpbGFibGUYBSABKAgSDgoGcmVhc29uGAYgASgJEhAKCHNlY3VyaXR5GAcgAygJEgsKA3VkcBgIIAEoCBIMCgRyYXRlGAkgASgIIhEKD1NodXRkb3duUmVxdWVzdCISChBTaHV0ZG93blJlc3BvbnNlMucDCgtEYXRhU2VydmljZRJQCgdSZXNlcnZlEiEuc2Npc3RyZWFtLmRhdGEudjEuUmVzZXJ2ZVJlcXVlc3QaIi5zY2lzdHJlYW0uZGF0YS52MS5SZXNlcnZlUmVzcG9uc2USTQoGVXBkYXRlEiAuc2Npc3RyZWFtLmRhdGEudjEuVXBkYXRlUmVxdWVzdBohLnNjaXN0cmVhbS5kYXRhLnYxLlVwZGF0ZVJlc3BvbnNlElAKB1JlbGVhc2USIS5zY2lzdHJlYW0uZGF0YS52MS5SZWxlYXNlUmVxdWVzdBoiLnNjaXN0cmVhbS5kYXRhLnYxLlJlbGVhc2VSZXNwb25zZRJHCgRMaXN0Eh4uc2Npc3RyZWFtLmRhdGEudjEuTGlzdFJlcXVlc3QaHy5zY2lzdHJlYW0uZGF0YS52MS5MaXN0UmVzcG9uc2USRwoESW5mbxIeLnNjaXN0cmVhbS5kYXRhLnYxLkluZm9SZXF1ZXN0Gh8uc2Npc3RyZWFtLmRhdGEudjEuSW5mb1Jlc3BvbnNlElMKCFNodXRkb3duEiIuc2Npc3RyZWFtLmRhdGEudjEuU2h1dGRvd25SZXF1ZXN0GiMuc2Npc3RyZWFtLmRhdGEudjEuU2h1dGRvd25SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChxzY2lzdHJlYW0vZGF0YS92MS9kYXRhLnByb3RvEhFzY2lzdHJlYW0uZGF0YS52MSKKAwoLUmVzZXJ2YXRpb24SCgoCaWQYASABKAkSDAoEdHlwZRgCIAEoCRIMCgRyb2xlGAMgASgJEhEKCWxpc3RlbmVycxgEIAMoCRIsCghmb3J3YXJkcxgFIAMoCzIaLnNjaXN0cmVhbS5kYXRhLnYxLkZvcndhcmQSLQoIY291bnRlcnMYBiABKAsyGy5zY2lzdHJlYW0uZGF0YS52MS5Db3VudGVycxJECgthbm5vdGF0aW9ucxgHIAMoCzIvLnNjaXN0cmVhbS5kYXRhLnYxLlJlc2VydmF0aW9uLkFubm90YXRpb25zRW50cnkSEAoIc2VjdXJpdHkYCCABKAkSEQoJdHJhbnNwb3J0GAkgASgJEhAKCG1heF9yYXRlGAogASgEEjIKC2Nvbm5lY3Rpb25zGAsgAygLMh0uc2Npc3RyZWFtLmRhdGEudjEuQ29ubmVjdGlvbhoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirQEKCkNvbm5lY3Rpb24SEAoIbGlzdGVuZXIYASABKAkSDgoGY2xpZW50GAIgASgJEg4KBnRhcmdldBgDIAEoCRIQCghieXRlc19pbhgEIAEoBBIRCglieXRlc19vdXQYBSABKAQSGAoLcmV0cmFuc21pdHMYBiABKARIAIgBARITCgZydHRfdXMYByABKARIAYgBAUIOCgxfcmV0cmFuc21pdHNCCQoHX3J0dF91cyIaCgdGb3J3YXJkEg8KB3RhcmdldHMYASADKAkirgMKCENvdW50ZXJzEhUKCGJ5dGVzX2luGAEgASgESACIAQESFgoJYnl0ZXNfb3V0GAIgASgESAGIAQESHQoQb3Blbl9jb25uZWN0aW9ucxgDIAEoBEgCiAEBEh4KEXRvdGFsX2Nvbm5lY3Rpb25zGAQgASgESAOIAQESIAoTcmVmdXNlZF9jb25uZWN0aW9ucxgFIAEoBEgEiAEBEh4KEWZhaWxlZF9oYW5kc2hha2VzGAYgASgESAWIAQESGAoLcmV0cmFuc21pdHMYByABKARIBogBARITCgZydHRfdXMYCCABKARIB4gBARIeChFkcm9wcGVkX2RhdGFncmFtcxgJIAEoBEgIiAEBQgsKCV9ieXRlc19pbkIMCgpfYnl0ZXNfb3V0QhMKEV9vcGVuX2Nvbm5lY3Rpb25zQhQKEl90b3RhbF9jb25uZWN0aW9uc0IWChRfcmVmdXNlZF9jb25uZWN0aW9uc0IUChJfZmFpbGVkX2hhbmRzaGFrZXNCDgoMX3JldHJhbnNtaXRzQgkKB19ydHRfdXNCFAoSX2Ryb3BwZWRfZGF0YWdyYW1zIp0CCg5SZXNlcnZlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgwKBHJvbGUYAiABKAkSFQoNbnVtX2xpc3RlbmVycxgDIAEoDRIXCg9wcmVmZXJyZWRfcG9ydHMYBCADKA0SEAoIbWF4X3JhdGUYBSABKAQSEAoIc2VjdXJpdHkYBiABKAkSRwoLYW5ub3RhdGlvbnMYByADKAsyMi5zY2lzdHJlYW0uZGF0YS52MS5SZXNlcnZlUmVxdWVzdC5Bbm5vdGF0aW9uc0VudHJ5EgsKA3BzaxgIIAEoDBIRCgl0cmFuc3BvcnQYCSABKAkaMgoQQW5ub3RhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKD1Jlc2VydmVSZXNwb25zZRIzCgtyZXNlcnZhdGlvbhgBIAEoCzIeLnNjaXN0cmVhbS5kYXRhLnYxLlJlc2VydmF0aW9uIukBCg1VcGRhdGVSZXF1ZXN0EgoKAmlkGAEgASgJEiwKCGZvcndhcmRzGAIgAygLMhouc2Npc3RyZWFtLmRhdGEudjEuRm9yd2FyZBJGCgthbm5vdGF0aW9ucxgDIAMoCzIxLnNjaXN0cmVhbS5kYXRhLnYxLlVwZGF0ZVJlcXVlc3QuQW5ub3RhdGlvbnNFbnRyeRIVCghtYXhfcmF0ZRgEIAEoBEgAiAEBGjIKEEFubm90YXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfbWF4X3JhdGUiRQoOVXBkYXRlUmVzcG9uc2USMwoLcmVzZXJ2YXRpb24YASABKAsyHi5zY2lzdHJlYW0uZGF0YS52MS5SZXNlcnZhdGlvbiIcCg5SZWxlYXNlUmVxdWVzdBIKCgJpZBgBIAEoCSJACg9SZWxlYXNlUmVzcG9uc2USLQoIY291bnRlcnMYASABKAsyGy5zY2lzdHJlYW0uZGF0YS52MS5Db3VudGVycyIuCgtMaXN0UmVxdWVzdBIKCgJpZBgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoCCJECgxMaXN0UmVzcG9uc2USNAoMcmVzZXJ2YXRpb25zGAEgAygLMh4uc2Npc3RyZWFtLmRhdGEudjEuUmVzZXJ2YXRpb24iLwoMV2F0Y2hSZXF1ZXN0EgoKAmlkGAEgASgJEhMKC2ludGVydmFsX21zGAIgASgNIq0BCg1XYXRjaFJlc3BvbnNlEkoKDmNvdW50ZXJzX2J5X2lkGAEgAygLMjIuc2Npc3RyZWFtLmRhdGEudjEuV2F0Y2hSZXNwb25zZS5Db3VudGVyc0J5SWRFbnRyeRpQChFDb3VudGVyc0J5SWRFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5zY2lzdHJlYW0uZGF0YS52MS5Db3VudGVyczoCOAEiDQoLSW5mb1JlcXVlc3QiyQEKDEluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDcGlkGAMgASgNEhMKC2xpc3RlbmVyX2lwGAQgASgJEhIKCnBvcnRfcmFuZ2UYBSABKAkSEwoLcG9ydHNfdG90YWwYBiABKA0SEgoKcG9ydHNfZnJlZRgHIAEoDRIqCgV0eXBlcxgIIAMoCzIbLnNjaXN0cmVhbS5kYXRhLnYxLlR5cGVJbmZvEg8KB21hbmFnZWQYCSABKAgimQEKCFR5cGVJbmZvEgwKBG5hbWUYASABKAkSDwoHYWxpYXNlcxgCIAMoCRIOCgZlbmdpbmUYAyABKAkSDgoGcnVubmVyGAQgASgJEhEKCWF2YWlsYWJsZRgFIAEoCBIOCgZyZWFzb24YBiABKAkSEAoIc2VjdXJpdHkYByADKAkSCwoDdWRwGAggASgIEgwKBHJhdGUYCSABKAgiEQoPU2h1dGRvd25SZXF1ZXN0IhIKEFNodXRkb3duUmVzcG9uc2UytQQKC0RhdGFTZXJ2aWNlElAKB1Jlc2VydmUSIS5zY2lzdHJlYW0uZGF0YS52MS5SZXNlcnZlUmVxdWVzdBoiLnNjaXN0cmVhbS5kYXRhLnYxLlJlc2VydmVSZXNwb25zZRJNCgZVcGRhdGUSIC5zY2lzdHJlYW0uZGF0YS52MS5VcGRhdGVSZXF1ZXN0GiEuc2Npc3RyZWFtLmRhdGEudjEuVXBkYXRlUmVzcG9uc2USUAoHUmVsZWFzZRIhLnNjaXN0cmVhbS5kYXRhLnYxLlJlbGVhc2VSZXF1ZXN0GiIuc2Npc3RyZWFtLmRhdGEudjEuUmVsZWFzZVJlc3BvbnNlEkcKBExpc3QSHi5zY2lzdHJlYW0uZGF0YS52MS5MaXN0UmVxdWVzdBofLnNjaXN0cmVhbS5kYXRhLnYxLkxpc3RSZXNwb25zZRJMCgVXYXRjaBIfLnNjaXN0cmVhbS5kYXRhLnYxLldhdGNoUmVxdWVzdBogLnNjaXN0cmVhbS5kYXRhLnYxLldhdGNoUmVzcG9uc2UwARJHCgRJbmZvEh4uc2Npc3RyZWFtLmRhdGEudjEuSW5mb1JlcXVlc3QaHy5zY2lzdHJlYW0uZGF0YS52MS5JbmZvUmVzcG9uc2USUwoIU2h1dGRvd24SIi5zY2lzdHJlYW0uZGF0YS52MS5TaHV0ZG93blJlcXVlc3QaIy5zY2lzdHJlYW0uZGF0YS52MS5TaHV0ZG93blJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message scistream.data.v1.Reservation
@@ -62,9 +62,32 @@ export type Reservation = Message<"scistream.data.v1.Reservation"> & {
   annotations: { [key: string]: string };
 
   /**
+   * How the leg between the two facilities is protected: none, tls-psk.
+   *
    * @generated from field: string security = 8;
    */
   security: string;
+
+  /**
+   * tcp or udp.
+   *
+   * @generated from field: string transport = 9;
+   */
+  transport: string;
+
+  /**
+   * Bytes per second for the whole reservation; 0 means no limit.
+   *
+   * @generated from field: uint64 max_rate = 10;
+   */
+  maxRate: bigint;
+
+  /**
+   * Only when asked for.
+   *
+   * @generated from field: repeated scistream.data.v1.Connection connections = 11;
+   */
+  connections: Connection[];
 };
 
 /**
@@ -73,6 +96,61 @@ export type Reservation = Message<"scistream.data.v1.Reservation"> & {
  */
 export const ReservationSchema: GenMessage<Reservation> = /*@__PURE__*/
   messageDesc(file_scistream_data_v1_data, 0);
+
+/**
+ * One open connection, or one flow of datagrams.
+ *
+ * @generated from message scistream.data.v1.Connection
+ */
+export type Connection = Message<"scistream.data.v1.Connection"> & {
+  /**
+   * @generated from field: string listener = 1;
+   */
+  listener: string;
+
+  /**
+   * The client's address.
+   *
+   * @generated from field: string client = 2;
+   */
+  client: string;
+
+  /**
+   * Empty until one is reached.
+   *
+   * @generated from field: string target = 3;
+   */
+  target: string;
+
+  /**
+   * @generated from field: uint64 bytes_in = 4;
+   */
+  bytesIn: bigint;
+
+  /**
+   * @generated from field: uint64 bytes_out = 5;
+   */
+  bytesOut: bigint;
+
+  /**
+   * Of the leg between the two facilities. Absent: the engine cannot know.
+   *
+   * @generated from field: optional uint64 retransmits = 6;
+   */
+  retransmits?: bigint;
+
+  /**
+   * @generated from field: optional uint64 rtt_us = 7;
+   */
+  rttUs?: bigint;
+};
+
+/**
+ * Describes the message scistream.data.v1.Connection.
+ * Use `create(ConnectionSchema)` to create a new message.
+ */
+export const ConnectionSchema: GenMessage<Connection> = /*@__PURE__*/
+  messageDesc(file_scistream_data_v1_data, 1);
 
 /**
  * Where the connections of one listener go.
@@ -91,7 +169,7 @@ export type Forward = Message<"scistream.data.v1.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 1);
+  messageDesc(file_scistream_data_v1_data, 2);
 
 /**
  * Sums over the listeners of a reservation. A counter that the engine cannot know is absent.
@@ -129,6 +207,34 @@ export type Counters = Message<"scistream.data.v1.Counters"> & {
    * @generated from field: optional uint64 refused_connections = 5;
    */
   refusedConnections?: bigint;
+
+  /**
+   * Peers that could not prove that they hold the key.
+   *
+   * @generated from field: optional uint64 failed_handshakes = 6;
+   */
+  failedHandshakes?: bigint;
+
+  /**
+   * TCP segments that were sent again on the leg between the two facilities.
+   *
+   * @generated from field: optional uint64 retransmits = 7;
+   */
+  retransmits?: bigint;
+
+  /**
+   * Microseconds; the mean over the open connections. Absent while there are none.
+   *
+   * @generated from field: optional uint64 rtt_us = 8;
+   */
+  rttUs?: bigint;
+
+  /**
+   * Datagrams for which there was no room or no target.
+   *
+   * @generated from field: optional uint64 dropped_datagrams = 9;
+   */
+  droppedDatagrams?: bigint;
 };
 
 /**
@@ -136,7 +242,7 @@ export type Counters = Message<"scistream.data.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 2);
+  messageDesc(file_scistream_data_v1_data, 3);
 
 /**
  * @generated from message scistream.data.v1.ReserveRequest
@@ -180,6 +286,20 @@ export type ReserveRequest = Message<"scistream.data.v1.ReserveRequest"> & {
    * @generated from field: map<string, string> annotations = 7;
    */
   annotations: { [key: string]: string };
+
+  /**
+   * The key that both ends of the stream share, 16 to 64 bytes; needed for tls-psk.
+   *
+   * @generated from field: bytes psk = 8;
+   */
+  psk: Uint8Array;
+
+  /**
+   * tcp or udp; empty: tcp.
+   *
+   * @generated from field: string transport = 9;
+   */
+  transport: string;
 };
 
 /**
@@ -187,7 +307,7 @@ export type ReserveRequest = Message<"scistream.data.v1.ReserveRequest"> & {
  * Use `create(ReserveRequestSchema)` to create a new message.
  */
 export const ReserveRequestSchema: GenMessage<ReserveRequest> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 3);
+  messageDesc(file_scistream_data_v1_data, 4);
 
 /**
  * @generated from message scistream.data.v1.ReserveResponse
@@ -204,7 +324,7 @@ export type ReserveResponse = Message<"scistream.data.v1.ReserveResponse"> & {
  * Use `create(ReserveResponseSchema)` to create a new message.
  */
 export const ReserveResponseSchema: GenMessage<ReserveResponse> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 4);
+  messageDesc(file_scistream_data_v1_data, 5);
 
 /**
  * @generated from message scistream.data.v1.UpdateRequest
@@ -228,6 +348,13 @@ export type UpdateRequest = Message<"scistream.data.v1.UpdateRequest"> & {
    * @generated from field: map<string, string> annotations = 3;
    */
   annotations: { [key: string]: string };
+
+  /**
+   * Bytes per second; 0 means no limit. Absent: keep the rate.
+   *
+   * @generated from field: optional uint64 max_rate = 4;
+   */
+  maxRate?: bigint;
 };
 
 /**
@@ -235,7 +362,7 @@ export type UpdateRequest = Message<"scistream.data.v1.UpdateRequest"> & {
  * Use `create(UpdateRequestSchema)` to create a new message.
  */
 export const UpdateRequestSchema: GenMessage<UpdateRequest> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 5);
+  messageDesc(file_scistream_data_v1_data, 6);
 
 /**
  * @generated from message scistream.data.v1.UpdateResponse
@@ -252,7 +379,7 @@ export type UpdateResponse = Message<"scistream.data.v1.UpdateResponse"> & {
  * Use `create(UpdateResponseSchema)` to create a new message.
  */
 export const UpdateResponseSchema: GenMessage<UpdateResponse> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 6);
+  messageDesc(file_scistream_data_v1_data, 7);
 
 /**
  * @generated from message scistream.data.v1.ReleaseRequest
@@ -269,7 +396,7 @@ export type ReleaseRequest = Message<"scistream.data.v1.ReleaseRequest"> & {
  * Use `create(ReleaseRequestSchema)` to create a new message.
  */
 export const ReleaseRequestSchema: GenMessage<ReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 7);
+  messageDesc(file_scistream_data_v1_data, 8);
 
 /**
  * @generated from message scistream.data.v1.ReleaseResponse
@@ -288,7 +415,7 @@ export type ReleaseResponse = Message<"scistream.data.v1.ReleaseResponse"> & {
  * Use `create(ReleaseResponseSchema)` to create a new message.
  */
 export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 8);
+  messageDesc(file_scistream_data_v1_data, 9);
 
 /**
  * @generated from message scistream.data.v1.ListRequest
@@ -300,6 +427,13 @@ export type ListRequest = Message<"scistream.data.v1.ListRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * Tell of every connection too.
+   *
+   * @generated from field: bool connections = 2;
+   */
+  connections: boolean;
 };
 
 /**
@@ -307,7 +441,7 @@ export type ListRequest = Message<"scistream.data.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 9);
+  messageDesc(file_scistream_data_v1_data, 10);
 
 /**
  * @generated from message scistream.data.v1.ListResponse
@@ -324,7 +458,50 @@ export type ListResponse = Message<"scistream.data.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 10);
+  messageDesc(file_scistream_data_v1_data, 11);
+
+/**
+ * @generated from message scistream.data.v1.WatchRequest
+ */
+export type WatchRequest = Message<"scistream.data.v1.WatchRequest"> & {
+  /**
+   * Only this reservation; empty: all, also those that come later.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Milliseconds between two answers, at least 100; 0 means 1000.
+   *
+   * @generated from field: uint32 interval_ms = 2;
+   */
+  intervalMs: number;
+};
+
+/**
+ * Describes the message scistream.data.v1.WatchRequest.
+ * Use `create(WatchRequestSchema)` to create a new message.
+ */
+export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
+  messageDesc(file_scistream_data_v1_data, 12);
+
+/**
+ * @generated from message scistream.data.v1.WatchResponse
+ */
+export type WatchResponse = Message<"scistream.data.v1.WatchResponse"> & {
+  /**
+   * @generated from field: map<string, scistream.data.v1.Counters> counters_by_id = 1;
+   */
+  countersById: { [key: string]: Counters };
+};
+
+/**
+ * Describes the message scistream.data.v1.WatchResponse.
+ * Use `create(WatchResponseSchema)` to create a new message.
+ */
+export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
+  messageDesc(file_scistream_data_v1_data, 13);
 
 /**
  * @generated from message scistream.data.v1.InfoRequest
@@ -337,7 +514,7 @@ export type InfoRequest = Message<"scistream.data.v1.InfoRequest"> & {
  * Use `create(InfoRequestSchema)` to create a new message.
  */
 export const InfoRequestSchema: GenMessage<InfoRequest> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 11);
+  messageDesc(file_scistream_data_v1_data, 14);
 
 /**
  * @generated from message scistream.data.v1.InfoResponse
@@ -396,7 +573,7 @@ export type InfoResponse = Message<"scistream.data.v1.InfoResponse"> & {
  * Use `create(InfoResponseSchema)` to create a new message.
  */
 export const InfoResponseSchema: GenMessage<InfoResponse> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 12);
+  messageDesc(file_scistream_data_v1_data, 15);
 
 /**
  * A data server type: an engine and the runner it runs by.
@@ -457,7 +634,7 @@ export type TypeInfo = Message<"scistream.data.v1.TypeInfo"> & {
  * Use `create(TypeInfoSchema)` to create a new message.
  */
 export const TypeInfoSchema: GenMessage<TypeInfo> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 13);
+  messageDesc(file_scistream_data_v1_data, 16);
 
 /**
  * @generated from message scistream.data.v1.ShutdownRequest
@@ -470,7 +647,7 @@ export type ShutdownRequest = Message<"scistream.data.v1.ShutdownRequest"> & {
  * Use `create(ShutdownRequestSchema)` to create a new message.
  */
 export const ShutdownRequestSchema: GenMessage<ShutdownRequest> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 14);
+  messageDesc(file_scistream_data_v1_data, 17);
 
 /**
  * @generated from message scistream.data.v1.ShutdownResponse
@@ -483,7 +660,7 @@ export type ShutdownResponse = Message<"scistream.data.v1.ShutdownResponse"> & {
  * Use `create(ShutdownResponseSchema)` to create a new message.
  */
 export const ShutdownResponseSchema: GenMessage<ShutdownResponse> = /*@__PURE__*/
-  messageDesc(file_scistream_data_v1_data, 15);
+  messageDesc(file_scistream_data_v1_data, 18);
 
 /**
  * @generated from service scistream.data.v1.DataService
@@ -526,6 +703,16 @@ export const DataService: GenService<{
     methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
+  },
+  /**
+   * The counters now and then once in every interval, until the caller ends the call.
+   *
+   * @generated from rpc scistream.data.v1.DataService.Watch
+   */
+  watch: {
+    methodKind: "server_streaming";
+    input: typeof WatchRequestSchema;
+    output: typeof WatchResponseSchema;
   },
   /**
    * @generated from rpc scistream.data.v1.DataService.Info

@@ -1,11 +1,11 @@
 import net from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { Deferred } from '../../../core/deferred.js';
-import { formatEndpoint, type Endpoint } from '../../../core/endpoint.js';
-import { messageOf } from '../../../core/errors.js';
-import type { Logger } from '../../../observe/logger.js';
-import type { Targets } from '../engine.js';
-import type { Meter, RelayCounters } from './relay-counters.js';
+import { Deferred } from '../../../../core/deferred.js';
+import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
+import { messageOf } from '../../../../core/errors.js';
+import type { Logger } from '../../../../observe/logger.js';
+import type { Targets } from '../../engine.js';
+import type { Meter, RelayCounters } from './counters.js';
 
 const connectTimeoutMs = 10_000;
 /** Which target the next connection tries first, for each list of targets. */

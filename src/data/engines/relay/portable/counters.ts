@@ -1,4 +1,4 @@
-import type { Counters } from '../engine.js';
+import type { Counters } from '../../engine.js';
 
 /** What one connection has moved so far. */
 export interface Meter {

@@ -1,10 +1,10 @@
 import net from 'node:net';
-import { formatEndpoint, type Endpoint } from '../../../core/endpoint.js';
-import { errnoOf, messageOf, SciStreamError } from '../../../core/errors.js';
-import { Scope } from '../../../core/scope.js';
-import type { Counters, Forwarder, ForwarderOptions, Targets } from '../engine.js';
+import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
+import { errnoOf, messageOf, SciStreamError } from '../../../../core/errors.js';
+import { Scope } from '../../../../core/scope.js';
+import type { ConnectionInfo, Counters, EngineSettings, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
 import { Connection } from './connection.js';
-import { RelayCounters } from './relay-counters.js';
+import { RelayCounters } from './counters.js';
 
 /** Forwards TCP connections with Node's own sockets, on every system that Node runs on. */
 export class PortableForwarder implements Forwarder {
@@ -13,7 +13,7 @@ export class PortableForwarder implements Forwarder {
   #targets: readonly Targets[] = [];
   #scope: Scope | undefined;
 
-  constructor(options: ForwarderOptions) {
+  constructor(options: ForwarderOptions, _settings: EngineSettings) {
     this.#options = options;
   }
 
@@ -37,6 +37,14 @@ export class PortableForwarder implements Forwarder {
 
   counters(): Counters {
     return this.#counters.read();
+  }
+
+  async limit(_maxRate: number): Promise<void> {
+    // TODO
+  }
+
+  connections(): readonly ConnectionInfo[] {
+    return [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,43 @@
+import { show } from './endpoint.js';
+import { SciStreamError } from './errors.js';
+import { Secret } from './secret.js';
+
+/** How the leg between two facilities is protected, the strongest first. */
+export const securities = ['tls-psk', 'none'] as const;
+export type Security = (typeof securities)[number];
+
+export type Transport = 'tcp' | 'udp';
+
+/** The one name under which both ends know their key; every listener has a key of its own. Python gateways use it too. */
+export const pskIdentity = 'client1';
+
+const shortestKey = 16;
+const longestKey = 64;
+
+/** A leg's protection with all that it needs. */
+export type Protection = { readonly kind: 'none' } | { readonly kind: 'tls-psk'; readonly key: Secret };
+
+/** Throws BAD_FORMAT naming those there are. */
+export function parseSecurity(text: string): Security {
+  const found = securities.find((security) => security === text);
+  if (!found) throw new SciStreamError('BAD_FORMAT', `security ${show(text)} must be ${securities.join(' or ')}.`);
+  return found;
+}
+
+/** Empty: tcp. */
+export function parseTransport(text: string): Transport {
+  if (text === '') return 'tcp';
+  if (text !== 'tcp' && text !== 'udp') {
+    throw new SciStreamError('BAD_FORMAT', `transport ${show(text)} must be tcp or udp.`);
+  }
+  return text;
+}
+
+/** Undefined when there are no bytes. The message never shows them. */
+export function parseKey(bytes: Uint8Array): Secret | undefined {
+  if (bytes.length === 0) return undefined;
+  if (bytes.length < shortestKey || bytes.length > longestKey) {
+    throw new SciStreamError('BAD_FORMAT', `A key has ${shortestKey} to ${longestKey} bytes, not ${bytes.length}.`);
+  }
+  return new Secret(bytes);
+}
