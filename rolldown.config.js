@@ -4,7 +4,10 @@ import { defineConfig } from 'rolldown';
 const programs = ['s2cs', 's2ds', 's2uc', 'appctrl'];
 
 export default defineConfig({
-  input: Object.fromEntries(programs.map((name) => [name, `src/cli/${name}.ts`])),
+  input: {
+    ...Object.fromEntries(programs.map((name) => [name, `src/cli/${name}.ts`])),
+    'relay-worker': 'src/data/engines/relay/loop/worker.ts',
+  },
   platform: 'node',
   external: ['koffi'],
   transform: { target: 'es2022' },

@@ -1,8 +1,13 @@
+import { loadNative } from '../../../platform/ffi/native.js';
 import type { EngineKind } from '../engine.js';
+import { LoopEngine } from './loop/engine.js';
 import { PortableEngine } from './portable/engine.js';
 
-/** The embedded engine. */
+/** The embedded engine: on the system's own calls where they can be had, else on Node's sockets. */
 export const relay: EngineKind = {
   capabilities: { security: ['tls-psk', 'none'], udp: true, rate: true },
-  start: async (settings) => Promise.resolve(new PortableEngine(settings)),
+  async start(settings) {
+    const native = settings.portable ? undefined : await loadNative();
+    return native ? LoopEngine.start(native, settings) : new PortableEngine(settings);
+  },
 };

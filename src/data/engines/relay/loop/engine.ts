@@ -1,0 +1,57 @@
+import { Scope } from '../../../../core/scope.js';
+import type { Native } from '../../../../platform/ffi/native.js';
+import type { Engine, EngineSettings, Forwarder, ForwarderOptions } from '../../engine.js';
+import { LoopForwarder } from './forwarder.js';
+import { LoopThread } from './loop-thread.js';
+import type { Trouble } from './protocol.js';
+
+/** The relay on the system's own calls: event loops in threads, each with its share of every forwarder's connections. */
+export class LoopEngine implements Engine {
+  readonly native: Native;
+  readonly settings: EngineSettings;
+  readonly threads: readonly LoopThread[];
+  readonly #scope: Scope;
+  readonly #forwarders: Map<number, LoopForwarder>;
+  #lastId = 0;
+
+  private constructor(
+    native: Native,
+    settings: EngineSettings,
+    parts: { threads: readonly LoopThread[]; scope: Scope; forwarders: Map<number, LoopForwarder> },
+  ) {
+    this.native = native;
+    this.settings = settings;
+    this.threads = parts.threads;
+    this.#scope = parts.scope;
+    this.#forwarders = parts.forwarders;
+  }
+
+  static async start(native: Native, settings: EngineSettings): Promise<LoopEngine> {
+    const scope = new Scope();
+    const forwarders = new Map<number, LoopForwarder>();
+    const onTrouble = (trouble: Trouble): void => {
+      forwarders.get(trouble.forwarder)?.hear(trouble);
+    };
+    const starting = Array.from({ length: settings.workers }, async (_, index) =>
+      scope.use(await LoopThread.start(native, index, settings, onTrouble)),
+    );
+    const outcomes = await Promise.allSettled(starting);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) {
+      await scope[Symbol.asyncDispose]();
+      throw failed.reason;
+    }
+    return new LoopEngine(native, settings, { threads: await Promise.all(starting), scope, forwarders });
+  }
+
+  create(options: ForwarderOptions): Forwarder {
+    const id = ++this.#lastId;
+    const forwarder = new LoopForwarder(this, id, options, () => this.#forwarders.delete(id));
+    this.#forwarders.set(id, forwarder);
+    return forwarder;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#scope[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,135 @@
+import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
+import { SciStreamError } from '../../../../core/errors.js';
+import { Scope } from '../../../../core/scope.js';
+import { Sockets } from '../../../../platform/ffi/socket.js';
+import { SystemError } from '../../../../platform/ffi/system-error.js';
+import type { ConnectionInfo, Counters, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
+import { newBudget, setRate } from './budget.js';
+import { readConnections } from './connection-table.js';
+import { newCounters, readCounters } from './counters.js';
+import type { LoopEngine } from './engine.js';
+import type { OpenCommand, Trouble } from './protocol.js';
+import { ResolvedTargets } from './resolved-targets.js';
+
+/** A forwarder whose connections are spread over the threads of the engine. */
+export class LoopForwarder implements Forwarder {
+  readonly #engine: LoopEngine;
+  readonly #id: number;
+  readonly #options: ForwarderOptions;
+  readonly #counters: SharedArrayBuffer;
+  readonly #budget: SharedArrayBuffer;
+  readonly #scope = new Scope();
+  #targets: ResolvedTargets | undefined;
+
+  constructor(engine: LoopEngine, id: number, options: ForwarderOptions, onEnd: () => void) {
+    this.#engine = engine;
+    this.#id = id;
+    this.#options = options;
+    this.#counters = newCounters(engine.threads.length);
+    this.#budget = newBudget(options.maxRate);
+    this.#scope.defer(onEnd);
+  }
+
+  async update(targets: readonly Targets[]): Promise<void> {
+    const resolved = await ResolvedTargets.resolve(targets, (addresses) => {
+      this.#tell({ kind: 'point', forwarder: this.#id, targets: addresses });
+    });
+    if (this.#targets) this.#tell({ kind: 'point', forwarder: this.#id, targets: resolved.addresses });
+    else await this.#open(resolved.addresses);
+    this.#targets?.[Symbol.dispose]();
+    this.#targets = resolved;
+    resolved.keepFresh(this.#options.logger);
+  }
+
+  async limit(maxRate: number): Promise<void> {
+    setRate(this.#budget, maxRate);
+    this.#tell({ kind: 'limit', forwarder: this.#id, maxRate });
+    return Promise.resolve();
+  }
+
+  counters(): Counters {
+    return readCounters(this.#counters, this.#options);
+  }
+
+  connections(): readonly ConnectionInfo[] {
+    return this.#engine.threads.flatMap(({ table }) => readConnections(table, this.#id, this.#options.listeners));
+  }
+
+  hear({ what, detail, times }: Trouble): void {
+    this.#options.logger.warn({ detail, times }, what);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#targets?.[Symbol.dispose]();
+    await this.#scope[Symbol.asyncDispose]();
+  }
+
+  #tell(command: Parameters<LoopEngine['threads'][number]['tell']>[0]): void {
+    for (const thread of this.#engine.threads) thread.tell(command);
+  }
+
+  /** All listeners or none. */
+  async #open(targets: readonly (readonly Endpoint[])[]): Promise<void> {
+    const opening = new Scope();
+    try {
+      const listeners = this.#options.listeners.map((listener) => this.#listen(listener, opening));
+      opening.defer(() => this.#closeEverywhere());
+      const command = this.#command(listeners, targets);
+      await Promise.all(
+        this.#engine.threads.map((thread, index) =>
+          thread.open({ ...command, listeners: this.#shareOf(index, listeners) }),
+        ),
+      );
+    } catch (error) {
+      await opening[Symbol.asyncDispose]();
+      throw error;
+    }
+    this.#scope.use(opening);
+  }
+
+  #command(listeners: readonly number[], targets: readonly (readonly Endpoint[])[]): OpenCommand {
+    const { role, transport, protection, maxRate } = this.#options;
+    return {
+      ...{ kind: 'open', forwarder: this.#id, transport, listeners, targets, maxRate },
+      wan: role === 'PROD' ? 'listener' : 'target',
+      ...(protection.kind === 'tls-psk' ? { key: protection.key.expose() } : {}),
+      counters: this.#counters,
+      budget: this.#budget,
+    };
+  }
+
+  /** Connections of TCP go to whichever loop is free; the datagrams of one listener all go to the same. */
+  #shareOf(index: number, listeners: readonly number[]): readonly number[] {
+    if (this.#options.transport === 'tcp') return listeners;
+    const { length } = this.#engine.threads;
+    return listeners.map((fd, listener) => ((this.#id + listener) % length === index ? fd : -1));
+  }
+
+  #listen(at: Endpoint, scope: Scope): number {
+    const { native, settings } = this.#engine;
+    const sockets = new Sockets(native);
+    try {
+      const fd = this.#options.transport === 'udp' ? sockets.datagrams(at, settings.socketBuffer) : sockets.listen(at);
+      scope.defer(() => {
+        sockets.close(fd);
+      });
+      return fd;
+    } catch (error) {
+      throw listenError(at, error);
+    }
+  }
+
+  /** A thread that has ended holds nothing any more. */
+  async #closeEverywhere(): Promise<void> {
+    await Promise.allSettled(this.#engine.threads.map((thread) => thread.close(this.#id)));
+  }
+}
+
+function listenError(at: Endpoint, error: unknown): SciStreamError {
+  const where = formatEndpoint(at);
+  return error instanceof SystemError && error.code === 'EADDRINUSE'
+    ? new SciStreamError('NO_RESOURCE', `${where} was taken by another program; request the session again.`, {
+        cause: error,
+      })
+    : new SciStreamError('SERVER_ERR', `Cannot listen at ${where}: ${String(error)}`, { cause: error });
+}

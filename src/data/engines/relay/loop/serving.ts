@@ -1,0 +1,125 @@
+import type { Endpoint } from '../../../../core/endpoint.js';
+import { Secret } from '../../../../core/secret.js';
+import { Budget } from './budget.js';
+import type { Connection } from './connection.js';
+import type { ConnectionRow } from './connection-table.js';
+import { counter, counterRow } from './counters.js';
+import { Handshakes } from './handshakes.js';
+import type { Leg } from './leg.js';
+import type { Loop } from './loop.js';
+import { PlainLeg } from './plain-leg.js';
+import type { OpenCommand, Trouble } from './protocol.js';
+import { TargetList } from './targets.js';
+import type { TlsContext } from './tls-context.js';
+import { TlsLeg } from './tls-leg.js';
+import { Troubles } from './troubles.js';
+
+/** Of each listener and loop. */
+const mostHandshakes = 128;
+/** Room above the set rate: the budget is what holds it, pacing only evens it out. */
+const pacingRoom = 1.25;
+
+export type Side = 'listener' | 'target';
+
+/** What one loop knows of a forwarder: its share of the connections, and what they have in common. */
+export class Serving implements Disposable {
+  readonly id: number;
+  readonly loop: Loop;
+  /** The leg between the facilities. */
+  readonly wan: Side;
+  readonly counters: Float64Array;
+  readonly budgets: { readonly inward: Budget; readonly outward: Budget };
+  readonly handshakes = new Handshakes(mostHandshakes);
+  readonly #connections = new Set<Connection>();
+  readonly #tls: TlsContext | undefined;
+  readonly #troubles: Troubles;
+  #targets: readonly TargetList[];
+
+  constructor(loop: Loop, command: OpenCommand, loopIndex: number, send: (trouble: Trouble) => void) {
+    const { forwarder, wan, key, counters, budget, targets } = command;
+    this.loop = loop;
+    this.id = forwarder;
+    this.wan = wan;
+    this.counters = counterRow(counters, loopIndex);
+    this.budgets = { inward: new Budget(budget, 0), outward: new Budget(budget, 1) };
+    this.#tls = key && loop.tls.context(wan === 'listener', new Secret(key));
+    this.#troubles = new Troubles(loop, forwarder, send);
+    this.#targets = targets.map((list) => new TargetList(list));
+  }
+
+  /** For new connections. */
+  point(targets: readonly (readonly Endpoint[])[]): void {
+    this.#targets = targets.map((list) => new TargetList(list));
+  }
+
+  /** The budgets know the rate already; open connections are paced anew. */
+  paceAll(): void {
+    for (const connection of this.#connections) connection.pace(this.pacing);
+  }
+
+  /** Bytes per second; 0: no limit. */
+  get pacing(): number {
+    return this.budgets.inward.rate * pacingRoom;
+  }
+
+  targetsOf(listener: number): TargetList {
+    return this.#targets[listener] ?? new TargetList([]);
+  }
+
+  /** How that side of a connection speaks. */
+  legFor(side: Side, fd: number): Leg {
+    const { native, writeBuffers } = this.loop;
+    return this.#tls && side === this.wan ? new TlsLeg(native, this.#tls, writeBuffers, fd) : new PlainLeg(native, fd);
+  }
+
+  count(place: number, change: number): void {
+    this.counters[place] = (this.counters[place] ?? 0) + change;
+  }
+
+  add(connection: Connection): void {
+    this.#connections.add(connection);
+    this.count(counter.open, 1);
+    this.count(counter.total, 1);
+  }
+
+  /** `rttUs`: what was measured of it last. */
+  forget(connection: Connection, rttUs: number): void {
+    if (!this.#connections.delete(connection)) return;
+    this.count(counter.open, -1);
+    if (rttUs === 0) return;
+    this.count(counter.rttSum, -rttUs);
+    this.count(counter.rttCount, -1);
+  }
+
+  measured(row: ConnectionRow, { rttUs, retransmits }: { rttUs: number; retransmits: number }): void {
+    if (rttUs === 0) return;
+    this.count(counter.retransmits, retransmits - row.retransmits);
+    this.count(counter.rttSum, rttUs - row.rttUs);
+    if (row.rttUs === 0) this.count(counter.rttCount, 1);
+    row.sampled(retransmits, rttUs);
+  }
+
+  failedHandshake(reason: string): void {
+    this.count(counter.failedHandshakes, 1);
+    this.#troubles.report('handshake failed', reason);
+  }
+
+  missed(listener: number, target: Endpoint, detail: string): void {
+    this.targetsOf(listener).unreachable(target, this.loop.now);
+    this.#troubles.report('target not reached', detail);
+  }
+
+  report(what: Trouble['what'], detail: string): void {
+    this.#troubles.report(what, detail);
+  }
+
+  sweep(): void {
+    for (const connection of this.#connections) connection.sweep();
+  }
+
+  /** Ends all connections. */
+  [Symbol.dispose](): void {
+    for (const connection of this.#connections) connection.end(false);
+    this.#tls?.[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,28 @@
+import type { OpenSsl, Pointer } from '../../../../platform/ffi/openssl.js';
+
+/** Sixteen records with what TLS adds to each: one call of the system sends them all. */
+const bufferBytes = 16 * (16 * 1024 + 22);
+const mostSpare = 8;
+
+/** Buffers between TLS and a socket, lent while a connection writes much, so that silent connections have none. */
+export class WriteBuffers {
+  readonly #ssl: OpenSsl;
+  readonly #spare: Pointer[] = [];
+
+  constructor(ssl: OpenSsl) {
+    this.#ssl = ssl;
+  }
+
+  attach(connection: Pointer): Pointer {
+    const buffer = this.#spare.pop() ?? this.#ssl.newWriteBuffer(bufferBytes);
+    this.#ssl.attachWriteBuffer(connection, buffer);
+    return buffer;
+  }
+
+  /** The buffer must be empty. */
+  detach(connection: Pointer, buffer: Pointer): void {
+    this.#ssl.detachWriteBuffer(connection, buffer);
+    if (this.#spare.length < mostSpare) this.#spare.push(buffer);
+    else this.#ssl.freeWriteBuffer(buffer);
+  }
+}

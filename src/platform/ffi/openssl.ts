@@ -1,0 +1,193 @@
+import type koffi from 'koffi';
+import type { Library } from './library.js';
+import { addressIn, type Memory } from './memory.js';
+
+/** Address of an object that OpenSSL owns. */
+export type Pointer = number;
+
+/** A key as it is copied into OpenSSL; `identity` ends with a zero byte. */
+export interface NativeKey {
+  readonly identity: Memory;
+  readonly key: Memory;
+}
+
+/** Finds the key of a connection during its handshake; `identity` is what a client claims, undefined when we are it. */
+export type FindKey = (ssl: Pointer, identity: string | undefined) => NativeKey | undefined;
+
+/** What SSL_get_error says. */
+export const sslError = { ssl: 1, wantRead: 2, wantWrite: 3, syscall: 5, closed: 6 } as const;
+
+/** The part of OpenSSL that a TLS 1.3 leg needs. Pointers come from these calls alone and go to them alone. */
+export interface OpenSsl {
+  newContext(server: boolean): Pointer;
+  freeContext(context: Pointer): void;
+  contextControl(context: Pointer, command: number, value: number): number;
+  /** Only these suites of TLS 1.3. Answers 0 when one is unknown. */
+  setSuites(context: Pointer, names: string): number;
+  setReadBuffer(context: Pointer, bytes: number): void;
+  setTickets(context: Pointer, count: number): number;
+  /** Demands a certificate that a trusted authority has signed from whoever does not prove the key. */
+  verifyPeer(context: Pointer): void;
+  /** Asks the one `FindKey` of this thread for the keys of the context's connections. */
+  useKeys(context: Pointer, server: boolean): void;
+  newConnection(context: Pointer): Pointer;
+  freeConnection(ssl: Pointer): void;
+  setDescriptor(ssl: Pointer, fd: number): number;
+  setAccepting(ssl: Pointer): void;
+  setConnecting(ssl: Pointer): void;
+  handshake(ssl: Pointer): number;
+  /** 1 when the key was used, which in TLS 1.3 counts as a resumed session. */
+  keyUsed(ssl: Pointer): number;
+  read(ssl: Pointer, memory: Memory, offset: number, length: number): number;
+  write(ssl: Pointer, memory: Memory, offset: number, length: number): number;
+  shutdown(ssl: Pointer): number;
+  errorOf(ssl: Pointer, answer: number): number;
+  newWriteBuffer(bytes: number): Pointer;
+  freeWriteBuffer(buffer: Pointer): void;
+  /** What the connection writes gathers in the buffer until `flush`. */
+  attachWriteBuffer(ssl: Pointer, buffer: Pointer): void;
+  /** The buffer must be empty; it is the caller's again. */
+  detachWriteBuffer(ssl: Pointer, buffer: Pointer): void;
+  /** True when all has gone out; otherwise `shouldRetry` tells whether the socket was only full. */
+  flush(buffer: Pointer): boolean;
+  shouldRetry(buffer: Pointer): boolean;
+  clearErrors(): void;
+  /** The oldest error of this thread, 0 when there is none. */
+  takeError(): number;
+  describe(error: number): string;
+}
+
+const bioCommand = { flush: 11, setBufferSize: 117 } as const;
+const writeSide = 1;
+const retryFlag = 8;
+const verifyPeerMode = 1;
+
+export function bindOpenSsl(
+  ffi: typeof koffi,
+  { bind }: Library,
+  allocate: (size: number) => Memory,
+  findKey: FindKey,
+): OpenSsl {
+  const pointer = 'uintptr_t';
+  type One = [Pointer];
+  const clientMethod = bind<[]>('TLS_client_method', pointer, []);
+  const serverMethod = bind<[]>('TLS_server_method', pointer, []);
+  const newContext = bind<One>('SSL_CTX_new', pointer, [pointer]);
+  const freeContext = bind<One>('SSL_CTX_free', 'void', [pointer]);
+  const contextControl = bind<[Pointer, number, number, number]>('SSL_CTX_ctrl', 'long', [
+    pointer,
+    'int',
+    'long',
+    pointer,
+  ]);
+  const setSuites = bind<[Pointer, string]>('SSL_CTX_set_ciphersuites', 'int', [pointer, 'const char *']);
+  const setReadBuffer = bind<[Pointer, number]>('SSL_CTX_set_default_read_buffer_len', 'void', [pointer, 'size_t']);
+  const setTickets = bind<[Pointer, number]>('SSL_CTX_set_num_tickets', 'int', [pointer, 'size_t']);
+  const setVerify = bind<[Pointer, number, number]>('SSL_CTX_set_verify', 'void', [pointer, 'int', pointer]);
+  const newConnection = bind<One>('SSL_new', pointer, [pointer]);
+  const freeConnection = bind<One>('SSL_free', 'void', [pointer]);
+  const setDescriptor = bind<[Pointer, number]>('SSL_set_fd', 'int', [pointer, 'int']);
+  const setAccepting = bind<One>('SSL_set_accept_state', 'void', [pointer]);
+  const setConnecting = bind<One>('SSL_set_connect_state', 'void', [pointer]);
+  const handshake = bind<One>('SSL_do_handshake', 'int', [pointer]);
+  const reused = bind<One>('SSL_session_reused', 'int', [pointer]);
+  const read = bind<[Pointer, Pointer, number]>('SSL_read', 'int', [pointer, pointer, 'int']);
+  const write = bind<[Pointer, Pointer, number]>('SSL_write', 'int', [pointer, pointer, 'int']);
+  const shutdown = bind<One>('SSL_shutdown', 'int', [pointer]);
+  const errorOf = bind<[Pointer, number]>('SSL_get_error', 'int', [pointer, 'int']);
+  const clearErrors = bind<[]>('ERR_clear_error', 'void', []);
+  const takeError = bind<[]>('ERR_get_error', 'ulong', []);
+  const errorText = bind<[number, Pointer, number]>('ERR_error_string_n', 'void', ['ulong', pointer, 'size_t']);
+  const bufferMethod = bind<[]>('BIO_f_buffer', pointer, []);
+  const newBio = bind<One>('BIO_new', pointer, [pointer]);
+  const bioControl = bind<[Pointer, number, number, Pointer]>('BIO_ctrl', 'long', [pointer, 'int', 'long', pointer]);
+  const intControl = bind<[Pointer, number, number, number]>('BIO_int_ctrl', 'long', [pointer, 'int', 'long', 'int']);
+  const push = bind<[Pointer, Pointer]>('BIO_push', pointer, [pointer, pointer]);
+  const upReference = bind<One>('BIO_up_ref', 'int', [pointer]);
+  const readSide = bind<One>('SSL_get_rbio', pointer, [pointer]);
+  const setWriteSide = bind<[Pointer, Pointer]>('SSL_set0_wbio', 'void', [pointer, pointer]);
+  const copy = bind<[Pointer, Pointer, number]>('memcpy', pointer, [pointer, pointer, 'size_t']);
+  const pop = bind<One>('BIO_pop', pointer, [pointer]);
+  const testFlags = bind<[Pointer, number]>('BIO_test_flags', 'int', [pointer, 'int']);
+  const freeBio = bind<One>('BIO_free', 'int', [pointer]);
+  const setServer = bind<[Pointer, number]>('SSL_CTX_set_psk_server_callback', 'void', [pointer, pointer]);
+  const setClient = bind<[Pointer, number]>('SSL_CTX_set_psk_client_callback', 'void', [pointer, pointer]);
+  const put = (target: Pointer, room: number, { bytes, address }: Memory): number => {
+    if (bytes.length > room) return 0;
+    copy(target, address, bytes.length);
+    return bytes.length;
+  };
+  const onServer = (ssl: Pointer, identity: string, psk: Pointer, room: number): number => {
+    const found = findKey(ssl, identity);
+    return found ? put(psk, room, found.key) : 0;
+  };
+  const onClient = (
+    ssl: Pointer,
+    _hint: Pointer,
+    name: Pointer,
+    nameRoom: number,
+    psk: Pointer,
+    room: number,
+  ): number => {
+    const found = findKey(ssl, undefined);
+    return found && put(name, nameRoom, found.identity) > 0 ? put(psk, room, found.key) : 0;
+  };
+  const callback = (name: string, args: string[], run: typeof onServer | typeof onClient): Pointer =>
+    Number(ffi.register(run, ffi.pointer(ffi.proto(name, 'unsigned int', args))));
+  const serverCallback = callback('PskServer', [pointer, 'const char *', pointer, 'unsigned int'], onServer);
+  const clientCallback = callback(
+    'PskClient',
+    [pointer, pointer, pointer, 'unsigned int', pointer, 'unsigned int'],
+    onClient,
+  );
+  const text = allocate(256);
+  return {
+    newContext: (server) => newContext(server ? serverMethod() : clientMethod()),
+    freeContext,
+    contextControl: (context, command, value) => contextControl(context, command, value, 0),
+    setSuites,
+    setReadBuffer,
+    setTickets,
+    verifyPeer: (context) => setVerify(context, verifyPeerMode, 0),
+    useKeys: (context, server) => {
+      if (server) setServer(context, serverCallback);
+      else setClient(context, clientCallback);
+    },
+    newConnection,
+    freeConnection,
+    setDescriptor,
+    setAccepting,
+    setConnecting,
+    handshake,
+    keyUsed: reused,
+    read: (ssl, memory, offset, length) => read(ssl, addressIn(memory, offset, length), length),
+    write: (ssl, memory, offset, length) => write(ssl, addressIn(memory, offset, length), length),
+    shutdown,
+    errorOf,
+    newWriteBuffer: (bytes) => {
+      const buffer = newBio(bufferMethod());
+      intControl(buffer, bioCommand.setBufferSize, bytes, writeSide);
+      return buffer;
+    },
+    freeWriteBuffer: (buffer) => freeBio(buffer),
+    // Whoever is handed a reference frees it: the connection frees its chain, so each side is given one of its own.
+    attachWriteBuffer: (ssl, buffer) => {
+      const socket = readSide(ssl);
+      upReference(socket);
+      setWriteSide(ssl, push(buffer, socket));
+    },
+    detachWriteBuffer: (ssl, buffer) => {
+      const socket = pop(buffer);
+      upReference(buffer);
+      setWriteSide(ssl, socket);
+    },
+    flush: (buffer) => bioControl(buffer, bioCommand.flush, 0, 0) > 0,
+    shouldRetry: (buffer) => testFlags(buffer, retryFlag) !== 0,
+    clearErrors,
+    takeError,
+    describe: (error) => {
+      errorText(error, text.address, text.bytes.length);
+      return text.bytes.toString('latin1', 0, text.bytes.indexOf(0));
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { isIPv6 } from 'node:net';
+import type { Endpoint } from '../../core/endpoint.js';
+import {
+  errno,
+  family,
+  ipv6Option,
+  level,
+  messageFlag,
+  shutdownHow,
+  socketOption,
+  socketType,
+  tcpOption,
+} from './constants.js';
+import type { Memory } from './memory.js';
+import type { Native } from './native.js';
+import { addressBytes, readAddress, writeAddress } from './socket-address.js';
+import { check, SystemError } from './system-error.js';
+
+const backlog = 4096;
+const keepIdleSeconds = 60;
+const keepIntervalSeconds = 15;
+/** Offsets in struct tcp_info. */
+const tcpInfo = { bytes: 104, rtt: 68, totalRetransmits: 100 } as const;
+
+/** The kernel's sockets as the relay uses them: non-blocking, named by their descriptor. */
+export class Sockets {
+  readonly #native: Native;
+  readonly #address: Memory;
+  readonly #length: Memory;
+  readonly #value: Memory;
+  readonly #info: Memory;
+
+  constructor(native: Native) {
+    this.#native = native;
+    this.#address = native.allocate(addressBytes);
+    this.#length = native.allocate(4);
+    this.#value = native.allocate(8);
+    this.#info = native.allocate(tcpInfo.bytes);
+  }
+
+  /** Listens for TCP connections. Throws SystemError. */
+  listen(at: Endpoint): number {
+    return this.#owned(this.#open(at, socketType.stream), (fd) => {
+      this.#set(fd, level.socket, socketOption.reuseAddress, 1);
+      if (isIPv6(at.host)) this.#set(fd, level.ipv6, ipv6Option.only, 1);
+      this.#bind(fd, at);
+      check('listen', this.#native.libc.listen(fd, backlog));
+    });
+  }
+
+  /** A datagram socket at an address. Throws SystemError. */
+  datagrams(at: Endpoint, bufferSize: number): number {
+    return this.#owned(this.#open(at, socketType.datagram), (fd) => {
+      if (isIPv6(at.host)) this.#set(fd, level.ipv6, ipv6Option.only, 1);
+      this.setBuffers(fd, bufferSize);
+      this.#bind(fd, at);
+    });
+  }
+
+  /** A datagram socket that exchanges with one peer only. Throws SystemError. */
+  datagramsTo(peer: Endpoint, bufferSize: number): number {
+    return this.#owned(this.#open(peer, socketType.datagram), (fd) => {
+      this.setBuffers(fd, bufferSize);
+      const length = writeAddress(this.#address.bytes, 0, peer);
+      check('connect', this.#native.libc.connect(fd, this.#address, length));
+    });
+  }
+
+  /** A descriptor, or the negative errno. */
+  accept(listener: number): number {
+    return this.#native.libc.accept(
+      listener,
+      this.#address,
+      this.#length,
+      socketType.nonBlocking | socketType.closeOnExec,
+    );
+  }
+
+  /** Of the connection that was accepted last. */
+  get accepted(): Endpoint {
+    return readAddress(this.#address.bytes, 0);
+  }
+
+  /** Begins to connect: a descriptor that becomes writable when it is known how that went. Throws SystemError. */
+  connect(target: Endpoint): number {
+    const fd = this.#open(target, socketType.stream);
+    const answer = this.#native.libc.connect(fd, this.#address, writeAddress(this.#address.bytes, 0, target));
+    if (answer >= 0 || answer === -errno.EINPROGRESS) return fd;
+    this.close(fd);
+    throw new SystemError('connect', -answer);
+  }
+
+  /** The errno with which connecting or the connection has failed; 0 when it has not. */
+  errorOf(fd: number): number {
+    const answer = this.#native.libc.getsockopt(fd, level.socket, socketOption.error, this.#value, this.#length);
+    return answer < 0 ? -answer : this.#value.bytes.readInt32LE(0);
+  }
+
+  /** For a connection of either side: small messages leave at once, a dead peer is noticed. */
+  tune(fd: number, bufferSize: number): void {
+    this.#set(fd, level.tcp, tcpOption.noDelay, 1);
+    this.#set(fd, level.socket, socketOption.keepAlive, 1);
+    this.#set(fd, level.tcp, tcpOption.keepIdle, keepIdleSeconds);
+    this.#set(fd, level.tcp, tcpOption.keepInterval, keepIntervalSeconds);
+    this.setBuffers(fd, bufferSize);
+  }
+
+  /** 0 leaves them to the kernel, which adapts them. */
+  setBuffers(fd: number, size: number): void {
+    if (size === 0) return;
+    this.#set(fd, level.socket, socketOption.sendBuffer, size);
+    this.#set(fd, level.socket, socketOption.receiveBuffer, size);
+  }
+
+  /** Bytes per second at which the kernel sends at most; 0: no limit. */
+  setPacing(fd: number, rate: number): void {
+    const unlimited = 0xffff_ffff_ffff_ffffn;
+    this.#value.bytes.writeBigUInt64LE(rate === 0 ? unlimited : BigInt(Math.ceil(rate)), 0);
+    this.#native.libc.setsockopt(fd, level.socket, socketOption.maxPacingRate, this.#value, 8);
+  }
+
+  /** Smoothed round trip in microseconds and segments sent again; undefined for what is no TCP connection. */
+  tcpInfo(fd: number): { rttUs: number; retransmits: number } | undefined {
+    const answer = this.#native.libc.getsockopt(fd, level.tcp, tcpOption.info, this.#info, this.#length);
+    if (answer < 0 || this.#length.bytes.readUInt32LE(0) < tcpInfo.bytes) return undefined;
+    const { bytes } = this.#info;
+    return { rttUs: bytes.readUInt32LE(tcpInfo.rtt), retransmits: bytes.readUInt32LE(tcpInfo.totalRetransmits) };
+  }
+
+  endWriting(fd: number): void {
+    this.#native.libc.shutdown(fd, shutdownHow.write);
+  }
+
+  close(fd: number): void {
+    this.#native.libc.close(fd);
+  }
+
+  /** Closes so that the peer sees a broken connection instead of an end. */
+  reset(fd: number): void {
+    this.#value.bytes.writeInt32LE(1, 0);
+    this.#value.bytes.writeInt32LE(0, 4);
+    this.#native.libc.setsockopt(fd, level.socket, socketOption.linger, this.#value, 8);
+    this.#native.libc.close(fd);
+  }
+
+  #open({ host }: Endpoint, type: number): number {
+    const kind = isIPv6(host) ? family.inet6 : family.inet;
+    return check('socket', this.#native.libc.socket(kind, type | socketType.nonBlocking | socketType.closeOnExec));
+  }
+
+  #bind(fd: number, at: Endpoint): void {
+    check('bind', this.#native.libc.bind(fd, this.#address, writeAddress(this.#address.bytes, 0, at)));
+  }
+
+  #set(fd: number, atLevel: number, option: number, value: number): void {
+    this.#value.bytes.writeInt32LE(value, 0);
+    this.#native.libc.setsockopt(fd, atLevel, option, this.#value, 4);
+  }
+
+  /** Hands the descriptor out when `prepare` is done, closes it when that fails. */
+  #owned(fd: number, prepare: (fd: number) => void): number {
+    try {
+      prepare(fd);
+      return fd;
+    } catch (error) {
+      this.close(fd);
+      throw error;
+    }
+  }
+}
+
+export const datagramFlags = messageFlag.dontWait;

@@ -1,0 +1,19 @@
+import { getSystemErrorName } from 'node:util';
+
+/** A call of the system that failed; `code` is its name as in Node's own errors. */
+export class SystemError extends Error {
+  readonly code: string;
+
+  constructor(call: string, errno: number) {
+    const code = getSystemErrorName(-errno);
+    super(`${call}: ${code}`);
+    this.name = 'SystemError';
+    this.code = code;
+  }
+}
+
+/** Throws SystemError for the negative answer of a call that must succeed. */
+export function check(call: string, answer: number): number {
+  if (answer < 0) throw new SystemError(call, -answer);
+  return answer;
+}
