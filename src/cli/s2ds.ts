@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { Command } from '@commander-js/extra-typings';
+import { Command, Option } from '@commander-js/extra-typings';
 import { loadS2dsConfig, type S2dsConfig } from '../config/s2ds.js';
 import { aborted } from '../core/deferred.js';
 import { messageOf } from '../core/errors.js';
@@ -32,6 +32,7 @@ const program = relaying(new Command('s2ds'))
   .option('--name <name>', 'name of this gateway node (default: the host name)')
   .option('--managed', 'may be ended by the control server that uses it')
   .option('--config <file>', 'read settings from a YAML file; keys are the names of these options')
+  .addOption(new Option('--debug-memory', 'check every native call for writes out of bounds').hideHelp())
   .option('-v, --verbose', 'log why connections failed')
   .action(async ({ config: file, ...flags }) => {
     const stop = stopSignal();

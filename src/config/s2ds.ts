@@ -17,6 +17,7 @@ const schema = z.strictObject({
   name: z.string().min(1).default(hostname()),
   managed: flag.default(false),
   ...relaySettings,
+  debugMemory: flag.default(false),
   verbose: flag.default(false),
 });
 

@@ -1,6 +1,7 @@
-import { setTimeout } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
+import { systemClock } from '../core/clock.js';
+import { Deferred, orAborted } from '../core/deferred.js';
 import { formatEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parseRole } from '../core/identity.js';
@@ -80,7 +81,7 @@ export function dataService(
           (reservation) => [reservation.id, countersMessage(reservation.counters())] as const,
         );
         yield { countersById: Object.fromEntries(counters) };
-        await setTimeout(pause, undefined, { signal }).catch(() => undefined);
+        await passed(pause, signal);
       }
     },
     async info() {
@@ -108,6 +109,14 @@ export function dataService(
       return {};
     },
   };
+}
+
+/** Resolves after so many milliseconds, or at once when the caller has gone. */
+async function passed(ms: number, signal: AbortSignal): Promise<void> {
+  const over = new Deferred<void>();
+  const timer = systemClock.after(ms, over.resolve);
+  await orAborted(over.promise, signal).catch(() => undefined);
+  timer[Symbol.dispose]();
 }
 
 function chosen(agent: Agent, id: string): readonly Reservation[] {

@@ -84,6 +84,8 @@ export interface EngineSettings {
   readonly socketBuffer: number;
   /** Milliseconds after which a silent connection is closed; 0: never. */
   readonly idleTimeoutMs: number;
+  /** Check every native call for writes out of bounds: slow, for tests. */
+  readonly debugMemory?: boolean;
   readonly logger: Logger;
 }
 

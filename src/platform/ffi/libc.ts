@@ -39,31 +39,29 @@ export const messageHeaderBytes = 64;
 
 export function bindLibc({ bind, errno }: Library): Libc {
   const fd = 'int';
-  const socket = bind<[number, number, number]>('socket', 'int', ['int', 'int', 'int']);
-  const bindTo = bind<[number, number, number]>('bind', 'int', [fd, 'uintptr_t', 'uint32_t']);
-  const listen = bind<[number, number]>('listen', 'int', [fd, 'int']);
-  const accept = bind<[number, number, number, number]>('accept4', 'int', [fd, 'uintptr_t', 'uintptr_t', 'int']);
-  const connect = bind<[number, number, number]>('connect', 'int', [fd, 'uintptr_t', 'uint32_t']);
+  const socket = bind('socket', 'int', ['int', 'int', 'int']);
+  const bindTo = bind('bind', 'int', [fd, 'uintptr_t', 'uint32_t']);
+  const listen = bind('listen', 'int', [fd, 'int']);
+  const accept = bind('accept4', 'int', [fd, 'uintptr_t', 'uintptr_t', 'int']);
+  const connect = bind('connect', 'int', [fd, 'uintptr_t', 'uint32_t']);
   const option = [fd, 'int', 'int', 'uintptr_t'];
-  const getsockopt = bind<[number, number, number, number, number]>('getsockopt', 'int', [...option, 'uintptr_t']);
-  const setsockopt = bind<[number, number, number, number, number]>('setsockopt', 'int', [...option, 'uint32_t']);
-  const shutdown = bind<[number, number]>('shutdown', 'int', [fd, 'int']);
-  const close = bind<[number]>('close', 'int', [fd]);
+  const getsockopt = bind('getsockopt', 'int', [...option, 'uintptr_t']);
+  const setsockopt = bind('setsockopt', 'int', [...option, 'uint32_t']);
+  const shutdown = bind('shutdown', 'int', [fd, 'int']);
+  const close = bind('close', 'int', [fd]);
   const transfer = [fd, 'uintptr_t', 'size_t'];
-  const read = bind<[number, number, number]>('read', 'int64_t', transfer);
-  const write = bind<[number, number, number]>('write', 'int64_t', transfer);
-  const splice = bind<[number, number, number, number, number, number]>('splice', 'int64_t', [
-    ...[fd, 'uintptr_t', fd, 'uintptr_t', 'size_t', 'uint32_t'],
-  ]);
-  const pipe = bind<[number, number]>('pipe2', 'int', ['uintptr_t', 'int']);
-  const fcntl = bind<[number, number, number]>('fcntl', 'int', [fd, 'int', 'int']);
-  const epollCreate = bind<[number]>('epoll_create1', 'int', ['int']);
-  const epollControl = bind<[number, number, number, number]>('epoll_ctl', 'int', [fd, 'int', fd, 'uintptr_t']);
-  const epollWait = bind<[number, number, number, number]>('epoll_wait', 'int', [fd, 'uintptr_t', 'int', 'int']);
-  const eventfd = bind<[number, number]>('eventfd', 'int', ['uint32_t', 'int']);
+  const read = bind('read', 'int64_t', transfer);
+  const write = bind('write', 'int64_t', transfer);
+  const splice = bind('splice', 'int64_t', [...[fd, 'uintptr_t', fd, 'uintptr_t', 'size_t', 'uint32_t']]);
+  const pipe = bind('pipe2', 'int', ['uintptr_t', 'int']);
+  const fcntl = bind('fcntl', 'int', [fd, 'int', 'int']);
+  const epollCreate = bind('epoll_create1', 'int', ['int']);
+  const epollControl = bind('epoll_ctl', 'int', [fd, 'int', fd, 'uintptr_t']);
+  const epollWait = bind('epoll_wait', 'int', [fd, 'uintptr_t', 'int', 'int']);
+  const eventfd = bind('eventfd', 'int', ['uint32_t', 'int']);
   const messages = [fd, 'uintptr_t', 'uint32_t', 'int'];
-  const receive = bind<[number, number, number, number, number]>('recvmmsg', 'int', [...messages, 'uintptr_t']);
-  const sendAll = bind<[number, number, number, number]>('sendmmsg', 'int', messages);
+  const receive = bind('recvmmsg', 'int', [...messages, 'uintptr_t']);
+  const sendAll = bind('sendmmsg', 'int', messages);
   const answer = (result: number): number => (result < 0 ? -errno() : result);
   return {
     socket: (family, type) => answer(socket(family, type, 0)),

@@ -3,9 +3,6 @@ import { openLibrary } from './library.js';
 import { Allocator, type Memory } from './memory.js';
 import { bindOpenSsl, type FindKey, type OpenSsl } from './openssl.js';
 
-/** Set to 1, every call is checked for writes out of bounds; slow, for tests. */
-const checkVariable = 'SCISTREAM_FFI_CHECK';
-
 /** The system's and Node's own native functions, called without a native build step. */
 export interface Native {
   readonly libc: Libc;
@@ -14,12 +11,14 @@ export interface Native {
   openSsl(findKey: FindKey): OpenSsl;
 }
 
-/** Undefined where they cannot be had: another system than Linux, or no FFI library for it. */
-export async function loadNative(): Promise<Native | undefined> {
+/**
+ * Undefined where they cannot be had: another system than Linux, or no FFI library for it. `checked`: after every call, all
+ * memories are searched for writes out of bounds; slow, for tests.
+ */
+export async function loadNative(checked: boolean): Promise<Native | undefined> {
   if (process.platform !== 'linux') return undefined;
   try {
     const { default: ffi } = await import('koffi');
-    const checked = process.env[checkVariable] === '1';
     const allocator = new Allocator((buffer) => Number(ffi.address(buffer)), checked);
     const allocate = (size: number): Memory => allocator.allocate(size);
     const guarded = <T extends object>(calls: T): T => (checked ? verifying(calls, allocator) : calls);

@@ -69,49 +69,43 @@ export function bindOpenSsl(
   findKey: FindKey,
 ): OpenSsl {
   const pointer = 'uintptr_t';
-  type One = [Pointer];
-  const clientMethod = bind<[]>('TLS_client_method', pointer, []);
-  const serverMethod = bind<[]>('TLS_server_method', pointer, []);
-  const newContext = bind<One>('SSL_CTX_new', pointer, [pointer]);
-  const freeContext = bind<One>('SSL_CTX_free', 'void', [pointer]);
-  const contextControl = bind<[Pointer, number, number, number]>('SSL_CTX_ctrl', 'long', [
-    pointer,
-    'int',
-    'long',
-    pointer,
-  ]);
-  const setSuites = bind<[Pointer, string]>('SSL_CTX_set_ciphersuites', 'int', [pointer, 'const char *']);
-  const setReadBuffer = bind<[Pointer, number]>('SSL_CTX_set_default_read_buffer_len', 'void', [pointer, 'size_t']);
-  const setTickets = bind<[Pointer, number]>('SSL_CTX_set_num_tickets', 'int', [pointer, 'size_t']);
-  const setVerify = bind<[Pointer, number, number]>('SSL_CTX_set_verify', 'void', [pointer, 'int', pointer]);
-  const newConnection = bind<One>('SSL_new', pointer, [pointer]);
-  const freeConnection = bind<One>('SSL_free', 'void', [pointer]);
-  const setDescriptor = bind<[Pointer, number]>('SSL_set_fd', 'int', [pointer, 'int']);
-  const setAccepting = bind<One>('SSL_set_accept_state', 'void', [pointer]);
-  const setConnecting = bind<One>('SSL_set_connect_state', 'void', [pointer]);
-  const handshake = bind<One>('SSL_do_handshake', 'int', [pointer]);
-  const reused = bind<One>('SSL_session_reused', 'int', [pointer]);
-  const read = bind<[Pointer, Pointer, number]>('SSL_read', 'int', [pointer, pointer, 'int']);
-  const write = bind<[Pointer, Pointer, number]>('SSL_write', 'int', [pointer, pointer, 'int']);
-  const shutdown = bind<One>('SSL_shutdown', 'int', [pointer]);
-  const errorOf = bind<[Pointer, number]>('SSL_get_error', 'int', [pointer, 'int']);
-  const clearErrors = bind<[]>('ERR_clear_error', 'void', []);
-  const takeError = bind<[]>('ERR_get_error', 'ulong', []);
-  const errorText = bind<[number, Pointer, number]>('ERR_error_string_n', 'void', ['ulong', pointer, 'size_t']);
-  const bufferMethod = bind<[]>('BIO_f_buffer', pointer, []);
-  const newBio = bind<One>('BIO_new', pointer, [pointer]);
-  const bioControl = bind<[Pointer, number, number, Pointer]>('BIO_ctrl', 'long', [pointer, 'int', 'long', pointer]);
-  const intControl = bind<[Pointer, number, number, number]>('BIO_int_ctrl', 'long', [pointer, 'int', 'long', 'int']);
-  const push = bind<[Pointer, Pointer]>('BIO_push', pointer, [pointer, pointer]);
-  const upReference = bind<One>('BIO_up_ref', 'int', [pointer]);
-  const readSide = bind<One>('SSL_get_rbio', pointer, [pointer]);
-  const setWriteSide = bind<[Pointer, Pointer]>('SSL_set0_wbio', 'void', [pointer, pointer]);
-  const copy = bind<[Pointer, Pointer, number]>('memcpy', pointer, [pointer, pointer, 'size_t']);
-  const pop = bind<One>('BIO_pop', pointer, [pointer]);
-  const testFlags = bind<[Pointer, number]>('BIO_test_flags', 'int', [pointer, 'int']);
-  const freeBio = bind<One>('BIO_free', 'int', [pointer]);
-  const setServer = bind<[Pointer, number]>('SSL_CTX_set_psk_server_callback', 'void', [pointer, pointer]);
-  const setClient = bind<[Pointer, number]>('SSL_CTX_set_psk_client_callback', 'void', [pointer, pointer]);
+  const clientMethod = bind('TLS_client_method', pointer, []);
+  const serverMethod = bind('TLS_server_method', pointer, []);
+  const newContext = bind('SSL_CTX_new', pointer, [pointer]);
+  const freeContext = bind('SSL_CTX_free', 'void', [pointer]);
+  const contextControl = bind('SSL_CTX_ctrl', 'long', [pointer, 'int', 'long', pointer]);
+  const setSuites = bind('SSL_CTX_set_ciphersuites', 'int', [pointer, 'const char *']);
+  const setReadBuffer = bind('SSL_CTX_set_default_read_buffer_len', 'void', [pointer, 'size_t']);
+  const setTickets = bind('SSL_CTX_set_num_tickets', 'int', [pointer, 'size_t']);
+  const setVerify = bind('SSL_CTX_set_verify', 'void', [pointer, 'int', pointer]);
+  const newConnection = bind('SSL_new', pointer, [pointer]);
+  const freeConnection = bind('SSL_free', 'void', [pointer]);
+  const setDescriptor = bind('SSL_set_fd', 'int', [pointer, 'int']);
+  const setAccepting = bind('SSL_set_accept_state', 'void', [pointer]);
+  const setConnecting = bind('SSL_set_connect_state', 'void', [pointer]);
+  const handshake = bind('SSL_do_handshake', 'int', [pointer]);
+  const reused = bind('SSL_session_reused', 'int', [pointer]);
+  const read = bind('SSL_read', 'int', [pointer, pointer, 'int']);
+  const write = bind('SSL_write', 'int', [pointer, pointer, 'int']);
+  const shutdown = bind('SSL_shutdown', 'int', [pointer]);
+  const errorOf = bind('SSL_get_error', 'int', [pointer, 'int']);
+  const clearErrors = bind('ERR_clear_error', 'void', []);
+  const takeError = bind('ERR_get_error', 'ulong', []);
+  const errorText = bind('ERR_error_string_n', 'void', ['ulong', pointer, 'size_t']);
+  const bufferMethod = bind('BIO_f_buffer', pointer, []);
+  const newBio = bind('BIO_new', pointer, [pointer]);
+  const bioControl = bind('BIO_ctrl', 'long', [pointer, 'int', 'long', pointer]);
+  const intControl = bind('BIO_int_ctrl', 'long', [pointer, 'int', 'long', 'int']);
+  const push = bind('BIO_push', pointer, [pointer, pointer]);
+  const upReference = bind('BIO_up_ref', 'int', [pointer]);
+  const readSide = bind('SSL_get_rbio', pointer, [pointer]);
+  const setWriteSide = bind('SSL_set0_wbio', 'void', [pointer, pointer]);
+  const copy = bind('memcpy', pointer, [pointer, pointer, 'size_t']);
+  const pop = bind('BIO_pop', pointer, [pointer]);
+  const testFlags = bind('BIO_test_flags', 'int', [pointer, 'int']);
+  const freeBio = bind('BIO_free', 'int', [pointer]);
+  const setServer = bind('SSL_CTX_set_psk_server_callback', 'void', [pointer, pointer]);
+  const setClient = bind('SSL_CTX_set_psk_client_callback', 'void', [pointer, pointer]);
   const put = (target: Pointer, room: number, { bytes, address }: Memory): number => {
     if (bytes.length > room) return 0;
     copy(target, address, bytes.length);

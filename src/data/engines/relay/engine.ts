@@ -7,7 +7,7 @@ import { PortableEngine } from './portable/engine.js';
 export const relay: EngineKind = {
   capabilities: { security: ['tls-psk', 'none'], udp: true, rate: true },
   async start(settings) {
-    const native = settings.portable ? undefined : await loadNative();
+    const native = settings.portable ? undefined : await loadNative(settings.debugMemory ?? false);
     return native ? LoopEngine.start(native, settings) : new PortableEngine(settings);
   },
 };

@@ -7,7 +7,7 @@ import type { ConnectionRow } from './connection-table.js';
 import { counter } from './counters.js';
 import { Joint } from './joint.js';
 import type { Leg } from './leg.js';
-import type { Serving } from './serving.js';
+import type { Member, Serving } from './serving.js';
 import type { Timer } from './timers.js';
 
 const connectTimeoutMs = 10_000;
@@ -18,7 +18,7 @@ const hungUp = epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
 const gone = epollEvent.hangup | epollEvent.error;
 
 /** One accepted connection on its way: the client proves itself, a target is reached, and both are joined. */
-export class Connection {
+export class Connection implements Member {
   readonly client: Leg;
   target: Leg | undefined;
   readonly #serving: Serving;

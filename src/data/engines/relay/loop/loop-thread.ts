@@ -25,13 +25,13 @@ export class LoopThread implements AsyncDisposable {
   #failure: SciStreamError | undefined;
 
   private constructor(native: Native, index: number, settings: EngineSettings, onTrouble: (trouble: Trouble) => void) {
-    const { bufferSize, socketBuffer, idleTimeoutMs } = settings;
+    const { bufferSize, socketBuffer, idleTimeoutMs, debugMemory = false } = settings;
     this.#onTrouble = onTrouble;
     this.#settings = settings;
     this.#wakeup = new Wakeup(native);
     const workerData: WorkerOptions = {
       ...{ index, wakeup: this.#wakeup.fd, table: this.table },
-      ...{ bufferBytes: bufferSize, socketBuffer, idleTimeoutMs },
+      ...{ bufferBytes: bufferSize, socketBuffer, idleTimeoutMs, debugMemory },
     };
     this.#worker = new Worker(workerFile, { workerData, name: `relay-${index}` });
     this.#worker.on('message', (report: Report) => {

@@ -5,6 +5,7 @@ import { PipePool } from '../../../../platform/ffi/pipes.js';
 import { Sockets } from '../../../../platform/ffi/socket.js';
 import { BufferPool } from './buffers.js';
 import type { ConnectionTable } from './connection-table.js';
+import { DatagramBatch } from './datagrams.js';
 import { Timers, type Timer } from './timers.js';
 import { Tls } from './tls-context.js';
 import { WriteBuffers } from './write-buffers.js';
@@ -20,7 +21,7 @@ export interface Watcher {
 
 /** Does a little, and then lets others have their turn. */
 export interface Task {
-  run(): void;
+  readonly run: () => void;
 }
 
 export interface LoopOptions {
@@ -45,6 +46,7 @@ export class Loop {
   readonly buffers: BufferPool;
   readonly tls: Tls;
   readonly writeBuffers: WriteBuffers;
+  #datagrams: DatagramBatch | undefined;
   /** Milliseconds, taken once for each batch of events. */
   now = performance.now();
   readonly #epoll: Epoll;
@@ -70,6 +72,11 @@ export class Loop {
     this.tls = new Tls(native);
     this.writeBuffers = new WriteBuffers(this.tls.ssl);
     this.#epoll = new Epoll(native);
+  }
+
+  /** One for all, as it is used up before anybody else has a turn; made when datagrams are first forwarded. */
+  get datagrams(): DatagramBatch {
+    return (this.#datagrams ??= new DatagramBatch(this.native));
   }
 
   /** Throws SystemError when the kernel takes no more. */

@@ -52,4 +52,5 @@ export interface WorkerOptions {
   readonly bufferBytes: number;
   readonly socketBuffer: number;
   readonly idleTimeoutMs: number;
+  readonly debugMemory: boolean;
 }

@@ -1,7 +1,6 @@
 import type { Endpoint } from '../../../../core/endpoint.js';
 import { Secret } from '../../../../core/secret.js';
 import { Budget } from './budget.js';
-import type { Connection } from './connection.js';
 import type { ConnectionRow } from './connection-table.js';
 import { counter, counterRow } from './counters.js';
 import { Handshakes } from './handshakes.js';
@@ -19,6 +18,14 @@ const mostHandshakes = 128;
 /** Room above the set rate: the budget is what holds it, pacing only evens it out. */
 const pacingRoom = 1.25;
 
+/** A connection or a flow of datagrams. */
+export interface Member {
+  sweep(): void;
+  /** Bytes per second, 0 for no limit. */
+  pace(rate: number): void;
+  end(broken: boolean): void;
+}
+
 export type Side = 'listener' | 'target';
 
 /** What one loop knows of a forwarder: its share of the connections, and what they have in common. */
@@ -30,7 +37,7 @@ export class Serving implements Disposable {
   readonly counters: Float64Array;
   readonly budgets: { readonly inward: Budget; readonly outward: Budget };
   readonly handshakes = new Handshakes(mostHandshakes);
-  readonly #connections = new Set<Connection>();
+  readonly #members = new Set<Member>();
   readonly #tls: TlsContext | undefined;
   readonly #troubles: Troubles;
   #targets: readonly TargetList[];
@@ -54,7 +61,7 @@ export class Serving implements Disposable {
 
   /** The budgets know the rate already; open connections are paced anew. */
   paceAll(): void {
-    for (const connection of this.#connections) connection.pace(this.pacing);
+    for (const member of this.#members) member.pace(this.pacing);
   }
 
   /** Bytes per second; 0: no limit. */
@@ -76,19 +83,27 @@ export class Serving implements Disposable {
     this.counters[place] = (this.counters[place] ?? 0) + change;
   }
 
-  add(connection: Connection): void {
-    this.#connections.add(connection);
+  add(member: Member): void {
+    this.#members.add(member);
     this.count(counter.open, 1);
     this.count(counter.total, 1);
   }
 
   /** `rttUs`: what was measured of it last. */
-  forget(connection: Connection, rttUs: number): void {
-    if (!this.#connections.delete(connection)) return;
+  forget(member: Member, rttUs: number): void {
+    if (!this.#members.delete(member)) return;
     this.count(counter.open, -1);
     if (rttUs === 0) return;
     this.count(counter.rttSum, -rttUs);
     this.count(counter.rttCount, -1);
+  }
+
+  /** Whether the rate allows a datagram now. */
+  admit(direction: 'inward' | 'outward', bytes: number): boolean {
+    const budget = this.budgets[direction];
+    const allowed = budget.take(bytes);
+    if (allowed < bytes) budget.giveBack(allowed);
+    return allowed === bytes;
   }
 
   measured(row: ConnectionRow, { rttUs, retransmits }: { rttUs: number; retransmits: number }): void {
@@ -114,12 +129,12 @@ export class Serving implements Disposable {
   }
 
   sweep(): void {
-    for (const connection of this.#connections) connection.sweep();
+    for (const member of this.#members) member.sweep();
   }
 
   /** Ends all connections. */
   [Symbol.dispose](): void {
-    for (const connection of this.#connections) connection.end(false);
+    for (const member of this.#members) member.end(false);
     this.#tls?.[Symbol.dispose]();
   }
 }

@@ -117,7 +117,7 @@ class Worker {
 
 async function main(options: WorkerOptions): Promise<void> {
   const port = parentPort;
-  const native = await loadNative();
+  const native = await loadNative(options.debugMemory);
   if (!port || !native) throw new Error('a loop needs native functions and a thread of its own');
   const send = (report: Report): void => {
     port.postMessage(report);
