@@ -1,108 +1,131 @@
-import net from 'node:net';
-import { pipeline } from 'node:stream/promises';
 import { Deferred } from '../../../../core/deferred.js';
-import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
+import type { Endpoint } from '../../../../core/endpoint.js';
 import { messageOf } from '../../../../core/errors.js';
-import type { Logger } from '../../../../observe/logger.js';
-import type { Targets } from '../../engine.js';
-import type { Meter, RelayCounters } from './counters.js';
+import type { ConnectionInfo } from '../../engine.js';
+import type { Dialer, Leg } from './leg.js';
+import { Pump } from './pump.js';
+import type { Rotation } from './rotation.js';
+import type { Shared } from './shared.js';
+import type { Tallied } from './tally.js';
 
-const connectTimeoutMs = 10_000;
-/** Which target the next connection tries first, for each list of targets. */
-const turns = new WeakMap<Targets, number>();
+export interface ConnectionParts {
+  readonly listener: Endpoint;
+  readonly client: Leg;
+  readonly rotation: Rotation;
+  readonly dialer: Dialer;
+  readonly shared: Shared;
+}
 
-/** One accepted connection and the one it is joined to. */
-export class Connection implements Meter {
-  readonly #client: net.Socket;
-  readonly #targets: Targets;
-  readonly #counters: RelayCounters;
-  readonly #logger: Logger;
-  #upstream: net.Socket | undefined;
+/** One client and the target that it is joined to. */
+export class Connection implements Tallied {
+  readonly #parts: ConnectionParts;
+  readonly #gaveUp = new AbortController();
+  #target: Endpoint | undefined;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #idle: NodeJS.Timeout | undefined;
 
-  /** `client` is paused and allows half-open. */
-  constructor(client: net.Socket, targets: Targets, counters: RelayCounters, logger: Logger) {
-    this.#client = client;
-    this.#targets = targets;
-    this.#counters = counters;
-    this.#logger = logger;
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
   }
 
-  get bytesIn(): number {
-    return this.#client.bytesRead;
-  }
-
-  get bytesOut(): number {
-    return this.#upstream?.bytesRead ?? 0;
+  info(): ConnectionInfo {
+    const { listener, client } = this.#parts;
+    return {
+      listener,
+      client: client.peer,
+      ...(this.#target ? { target: this.#target } : {}),
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+    };
   }
 
   /** Forwards until both directions have ended. Never throws: a broken connection concerns its two peers only. */
   async run(): Promise<void> {
-    this.#counters.opened(this);
+    const { client, shared } = this.#parts;
+    shared.tally.opened(this);
+    let target: Leg | undefined;
     try {
-      this.#upstream = await this.#reachTarget();
-      if (this.#upstream) await join(this.#client, this.#upstream);
+      target = await this.#reachTarget();
+      await this.#join(client, target);
+      client.close();
+      target.close();
     } catch (error) {
-      this.#logger.debug({ reason: messageOf(error) }, 'connection broke');
+      // What was not said to its end must not look as if it were.
+      client.reset();
+      target?.reset();
+      shared.logger.debug({ reason: messageOf(error) }, 'connection broke');
     } finally {
-      this.abort();
-      this.#counters.closed(this);
+      clearTimeout(this.#idle);
+      shared.tally.closed(this);
     }
   }
 
-  abort(): void {
-    this.#client.destroy();
-    this.#upstream?.destroy();
+  abort(reason: string): void {
+    this.#gaveUp.abort(new Error(reason));
   }
 
-  /** The first target that answers, starting with the one whose turn it is; undefined when none does. */
-  async #reachTarget(): Promise<net.Socket | undefined> {
-    const first = turns.get(this.#targets) ?? 0;
-    turns.set(this.#targets, (first + 1) % this.#targets.length);
-    const inTurn = [...this.#targets.slice(first), ...this.#targets.slice(0, first)];
-    for (const target of inTurn) {
+  /** The first target that answers, starting with the one whose turn it is. Throws when none does. */
+  async #reachTarget(): Promise<Leg> {
+    const { rotation, dialer, shared } = this.#parts;
+    const { signal } = this.#gaveUp;
+    for (const target of rotation.next()) {
       try {
-        return await this.#connect(target);
+        const leg = await dialer.dial(target, signal);
+        this.#target = target;
+        return leg;
       } catch (error) {
-        if (this.#client.destroyed) return undefined;
-        this.#logger.warn({ target: formatEndpoint(target), reason: messageOf(error) }, 'target not reached');
+        if (signal.aborted) throw error;
+        rotation.failed(target);
+        shared.targetFailed(target, error);
       }
     }
-    this.#counters.refused();
-    // Not a clean end either: nobody was there to say anything.
-    this.#client.resetAndDestroy();
-    return undefined;
+    shared.tally.refused();
+    throw new Error('no target was reached');
   }
 
-  async #connect(target: Endpoint): Promise<net.Socket> {
-    const socket = net.connect({ ...target, allowHalfOpen: true, noDelay: true, keepAlive: true });
-    const ready = new Deferred<net.Socket>();
-    const giveUp = (reason: string) => () => {
-      ready.reject(new Error(reason));
-    };
-    const clientGone = giveUp('the client went away');
-    const timer = setTimeout(giveUp(`no answer within ${connectTimeoutMs} ms`), connectTimeoutMs);
-    this.#client.once('close', clientGone);
-    socket.once('error', ready.reject);
-    socket.once('connect', () => {
-      ready.resolve(socket);
+  /** Both directions at once; each passes its end on as a half-close, and a failure of one ends the other. */
+  async #join(client: Leg, target: Leg): Promise<void> {
+    const { tally, rateIn, rateOut } = this.#parts.shared;
+    const broken = new Deferred<never>();
+    for (const { stream } of [client, target]) watch(stream, broken.reject);
+    this.#gaveUp.signal.addEventListener('abort', () => {
+      broken.reject(this.#gaveUp.signal.reason);
+    });
+    this.#watchIdle();
+    const forth = new Pump(client.stream, target.stream, rateIn, (bytes) => {
+      this.#bytesIn += bytes;
+      tally.movedIn(bytes);
+      this.#idle?.refresh();
+    });
+    const back = new Pump(target.stream, client.stream, rateOut, (bytes) => {
+      this.#bytesOut += bytes;
+      tally.movedOut(bytes);
+      this.#idle?.refresh();
     });
     try {
-      return await ready.promise;
-    } catch (error) {
-      socket.destroy();
-      throw error;
+      await Promise.race([Promise.all([forth.run(), back.run()]), broken.promise]);
     } finally {
-      clearTimeout(timer);
-      this.#client.off('close', clientGone);
-      socket.off('error', ready.reject);
+      forth.stop();
+      back.stop();
     }
+  }
+
+  #watchIdle(): void {
+    const { idleTimeoutMs } = this.#parts.shared.settings;
+    if (idleTimeoutMs === 0) return;
+    this.#idle = setTimeout(() => {
+      this.abort(`silent for ${idleTimeoutMs} ms`);
+    }, idleTimeoutMs);
   }
 }
 
-/** Both directions at once; each passes its end on as a half-close, and a failure of one ends the other. */
-async function join(client: net.Socket, upstream: net.Socket): Promise<void> {
-  // Before the pipelines hear of it: they would close the other side as if all had been said.
-  client.once('error', () => upstream.resetAndDestroy());
-  upstream.once('error', () => client.resetAndDestroy());
-  await Promise.all([pipeline(client, upstream), pipeline(upstream, client)]);
+/** A stream that closes before both of its directions have ended is broken, whether it says so or not. */
+function watch(stream: Leg['stream'], broke: (reason: unknown) => void): void {
+  stream.on('error', broke);
+  const closed = (): void => {
+    if (!stream.readableEnded || !stream.writableFinished) broke(stream.errored ?? new Error('the peer went away'));
+  };
+  if (stream.destroyed) closed();
+  else stream.once('close', closed);
 }

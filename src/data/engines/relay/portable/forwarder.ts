@@ -1,93 +1,69 @@
-import net from 'node:net';
-import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
-import { errnoOf, messageOf, SciStreamError } from '../../../../core/errors.js';
 import { Scope } from '../../../../core/scope.js';
+import type { Endpoint } from '../../../../core/endpoint.js';
 import type { ConnectionInfo, Counters, EngineSettings, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
-import { Connection } from './connection.js';
-import { RelayCounters } from './counters.js';
+import { DatagramListener } from './datagram-listener.js';
+import { Shared } from './shared.js';
+import { StreamListener } from './stream-listener.js';
 
-/** Forwards TCP connections with Node's own sockets, on every system that Node runs on. */
+interface Listener extends AsyncDisposable {
+  update(targets: Targets): void;
+}
+
+/** Forwards with Node's own sockets, on every system that Node runs on. */
 export class PortableForwarder implements Forwarder {
-  readonly #options: ForwarderOptions;
-  readonly #counters = new RelayCounters();
-  #targets: readonly Targets[] = [];
-  #scope: Scope | undefined;
+  readonly #shared: Shared;
+  readonly #scope = new Scope();
+  #listeners: readonly Listener[] | undefined;
 
-  constructor(options: ForwarderOptions, _settings: EngineSettings) {
-    this.#options = options;
+  constructor(options: ForwarderOptions, settings: EngineSettings) {
+    this.#shared = this.#scope.use(new Shared(options, settings));
   }
 
   async update(targets: readonly Targets[]): Promise<void> {
-    if (this.#scope) {
-      this.#targets = targets;
-      return;
+    this.#listeners ??= await this.#open(targets);
+    for (const [index, listener] of this.#listeners.entries()) {
+      const own = targets[index];
+      if (own) listener.update(own);
     }
-    const scope = new Scope();
-    try {
-      for (const [index, listener] of this.#options.listeners.entries()) {
-        scope.defer(await this.#open(index, listener));
-      }
-    } catch (error) {
-      await scope[Symbol.asyncDispose]();
-      throw error;
-    }
-    this.#targets = targets;
-    this.#scope = scope;
+  }
+
+  async limit(maxRate: number): Promise<void> {
+    this.#shared.rateIn.set(maxRate);
+    this.#shared.rateOut.set(maxRate);
+    return Promise.resolve();
   }
 
   counters(): Counters {
-    return this.#counters.read();
-  }
-
-  async limit(_maxRate: number): Promise<void> {
-    // TODO
+    return this.#shared.tally.read();
   }
 
   connections(): readonly ConnectionInfo[] {
-    return [];
+    return this.#shared.tally.connections();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#scope?.[Symbol.asyncDispose]();
+    await this.#scope[Symbol.asyncDispose]();
   }
 
-  /** Starts to listen; the answer stops listening and ends the connections. */
-  async #open(index: number, listener: Endpoint): Promise<() => Promise<void>> {
-    const connections = new Set<Connection>();
-    const server = net.createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true },
-      (socket) => {
-        const targets = this.#targets[index];
-        if (!targets) {
-          socket.destroy();
-          return;
-        }
-        const connection = new Connection(socket, targets, this.#counters, this.#options.logger);
-        connections.add(connection);
-        void connection.run().finally(() => connections.delete(connection));
-      },
-    );
-    await listen(server, listener);
-    return async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const connection of connections) connection.abort();
-      await closed;
-    };
+  /** All listeners or none. */
+  async #open(targets: readonly Targets[]): Promise<readonly Listener[]> {
+    const opened: Listener[] = [];
+    try {
+      for (const [index, listener] of this.#shared.options.listeners.entries()) {
+        const own = targets[index];
+        if (own) opened.push(await this.#openOne(listener, own));
+      }
+    } catch (error) {
+      await Promise.all(opened.map((listener) => listener[Symbol.asyncDispose]()));
+      throw error;
+    }
+    for (const listener of opened) this.#scope.use(listener);
+    return opened;
   }
-}
 
-async function listen(server: net.Server, { host, port }: Endpoint): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => {
-      const where = formatEndpoint({ host, port });
-      reject(
-        errnoOf(error) === 'EADDRINUSE'
-          ? new SciStreamError('NO_RESOURCE', `${where} was taken by another program; request the session again.`, {
-              cause: error,
-            })
-          : new SciStreamError('SERVER_ERR', `Cannot listen at ${where}: ${messageOf(error)}`, { cause: error }),
-      );
-    });
-    server.listen({ host, port, exclusive: true }, resolve);
-  });
+  #openOne(listener: Endpoint, targets: Targets): Promise<Listener> {
+    return this.#shared.options.transport === 'udp'
+      ? DatagramListener.open(listener, targets, this.#shared)
+      : StreamListener.open(listener, targets, this.#shared);
+  }
 }
