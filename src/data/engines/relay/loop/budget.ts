@@ -1,83 +1,164 @@
-/** Bytes that a forwarder may move in one direction, shared by all loops through atomic operations on common memory. */
+import type { Loop, Task } from './loop.js';
+import type { Timer } from './timers.js';
 
-const cells = { tokens: 0, filledAt: 1 } as const;
-const cellsPerDirection = 2;
-const rateOffset = 16;
-const budgetBytes = 24;
-/** A burst is what the rate allows in this time. */
-const burstSeconds = 0.02;
+/** A burst is what the rate allows in this time; threads and timers are late by less. */
+const burstSeconds = 0.03;
 const smallestBurst = 32 * 1024;
-const largestBurst = 1 << 30;
-/** Moving less at a time would cost more in calls than it evens out. */
-const chunkSeconds = 0.005;
-const largestChunk = 64 * 1024;
+/** At a time a connection moves what the rate allows in this time, within limits: fewer bytes cost too many calls. */
+const quantumSeconds = 0.001;
+const worthwhileSeconds = 0.005;
+const smallestQuantum = 16 * 1024;
+const largestQuantum = 1 << 20;
+/** A connection that has asked for nothing for so long leaves its share to the others. */
+const activeMs = 100;
+const rateCell = 0;
+const directions = 2;
 
-/** Memory for both directions; `maxRate` in bytes per second, 0 for no limit. */
-export function newBudget(maxRate: number): SharedArrayBuffer {
-  const shared = new SharedArrayBuffer(budgetBytes);
+/** Memory for one forwarder, seen by all loops: its rate, and how many connections use it on each loop and direction. */
+export function newBudget(maxRate: number, loops: number): SharedArrayBuffer {
+  const shared = new SharedArrayBuffer((1 + directions * loops) * Float64Array.BYTES_PER_ELEMENT);
   setRate(shared, maxRate);
   return shared;
 }
 
-/** Counts at once, for connections of all loops. */
+/** Bytes per second for each direction, 0 for no limit. Counts at once, on all loops. */
 export function setRate(shared: SharedArrayBuffer, maxRate: number): void {
-  new Float64Array(shared, rateOffset, 1)[0] = maxRate;
+  new Float64Array(shared)[rateCell] = maxRate;
 }
 
+/**
+ * What the connections of one forwarder on one loop may move in one direction. Each loop has as much of the rate as it has
+ * of the connections that use it; on a loop, they take turns.
+ */
 export class Budget {
-  readonly #rate: Float64Array;
-  readonly #cells: Int32Array;
+  readonly #shared: Float64Array;
+  readonly #own: number;
+  readonly #direction: number;
+  readonly #loop: Loop;
+  readonly #users = new Map<object, number>();
+  readonly #queue: Task[] = [];
+  #tokens = 0;
+  #filledAt = 0;
+  #weeding: Timer | undefined;
+  #served: Task | undefined;
+  #timer: Timer | undefined;
 
-  constructor(shared: SharedArrayBuffer, direction: 0 | 1) {
-    this.#rate = new Float64Array(shared, rateOffset, 1);
-    this.#cells = new Int32Array(shared, direction * cellsPerDirection * 4, cellsPerDirection);
+  constructor(loop: Loop, loopIndex: number, shared: SharedArrayBuffer, direction: 0 | 1) {
+    this.#loop = loop;
+    this.#shared = new Float64Array(shared);
+    this.#direction = direction;
+    this.#own = 1 + directions * loopIndex + direction;
   }
 
-  /** Bytes per second; 0: no limit. */
+  /** Bytes per second of the whole forwarder; 0: no limit. */
   get rate(): number {
-    return this.#rate[0] ?? 0;
+    return this.#shared[rateCell] ?? 0;
   }
 
-  /** How many of `wanted` bytes may be moved now; what is not moved is to be given back. 0: ask again after `delayMs`. */
-  take(wanted: number): number {
+  /** How many of `wanted` bytes `user` may move now; what is not moved is to be given back. 0: `wait` first. */
+  take(user: object, wanted: number): number {
     const { rate } = this;
     if (rate === 0) return wanted;
-    this.#refill(rate);
-    const most = Math.min(wanted, largestChunk);
-    const least = Math.min(most, rate * chunkSeconds);
-    for (;;) {
-      const tokens = Atomics.load(this.#cells, cells.tokens);
-      if (tokens < least || tokens < 1) return 0;
-      const taken = Math.min(tokens, most);
-      if (Atomics.compareExchange(this.#cells, cells.tokens, tokens, tokens - taken) === tokens) return taken;
-    }
+    const now = performance.now();
+    this.#enroll(user, now);
+    if (this.#queue.length > 0 && !this.#served) return 0;
+    this.#served = undefined;
+    this.#refill(rate, now);
+    const most = Math.min(wanted, clamp(rate * quantumSeconds, smallestQuantum, largestQuantum));
+    if (this.#tokens < Math.min(most, worthwhile(rate))) return 0;
+    const taken = Math.floor(Math.min(this.#tokens, most));
+    this.#tokens -= taken;
+    return taken;
   }
 
   giveBack(bytes: number): void {
-    if (bytes > 0 && this.rate > 0) Atomics.add(this.#cells, cells.tokens, bytes);
+    if (this.rate > 0) this.#tokens += bytes;
   }
 
-  /** Milliseconds after which some bytes may be moved. */
-  get delayMs(): number {
-    return Math.max(1, Math.min(largestChunk / this.rate, chunkSeconds) * 1000);
+  /** Runs `task` when it is its turn and there are bytes for it. */
+  wait(task: Task): void {
+    this.#queue.push(task);
+    this.#serveLater();
   }
 
-  /** Whoever moves the time of the last filling forward adds what has come since. */
-  #refill(rate: number): void {
-    const before = Atomics.load(this.#cells, cells.filledAt);
-    const now = microseconds();
-    const elapsed = (now - before) | 0;
-    if (elapsed < 500 && elapsed >= 0) return;
-    if (Atomics.compareExchange(this.#cells, cells.filledAt, before, now) !== before) return;
-    const burst = Math.min(largestBurst, Math.max(smallestBurst, rate * burstSeconds));
-    const tokens = Atomics.load(this.#cells, cells.tokens);
-    const seconds = elapsed < 0 ? 1 : elapsed / 1e6;
-    Atomics.add(this.#cells, cells.tokens, Math.floor(Math.min(seconds * rate, burst - tokens)));
+  /** Uses nothing any more. */
+  leave(user: object): void {
+    if (this.#users.delete(user)) this.#publish();
+  }
+
+  #serveLater(): void {
+    const { rate } = this;
+    const missing = worthwhile(rate) - this.#tokens;
+    const delay = rate === 0 ? 0 : clamp((1000 * missing) / (rate * this.#share()), 1, activeMs);
+    this.#timer ??= this.#loop.after(delay, () => {
+      this.#timer = undefined;
+      this.#serve();
+    });
+  }
+
+  /** Everybody who waits has one turn, as long as there are bytes. */
+  #serve(): void {
+    for (let turns = this.#queue.length; turns > 0; turns--) {
+      const { rate } = this;
+      if (rate > 0) this.#refill(rate, performance.now());
+      if (rate > 0 && this.#tokens < worthwhile(rate)) break;
+      this.#served = this.#queue.shift();
+      this.#served?.run();
+      this.#served = undefined;
+    }
+    if (this.#queue.length > 0) this.#serveLater();
+  }
+
+  #refill(rate: number, now: number): void {
+    const share = rate * this.#share();
+    const burst = Math.max(smallestBurst, share * burstSeconds);
+    const seconds = this.#filledAt === 0 ? quantumSeconds : (now - this.#filledAt) / 1000;
+    this.#filledAt = now;
+    this.#tokens = Math.min(burst, this.#tokens + seconds * share);
+  }
+
+  #enroll(user: object, now: number): void {
+    const known = this.#users.has(user);
+    this.#users.set(user, now);
+    if (known) return;
+    this.#publish();
+    this.#weedLater();
+  }
+
+  #weedLater(): void {
+    this.#weeding ??= this.#loop.after(activeMs, () => {
+      this.#weeding = undefined;
+      this.#weed();
+    });
+  }
+
+  #weed(): void {
+    const now = performance.now();
+    // Who waits for a turn is not idle.
+    const patience = activeMs + (2000 * this.#queue.length * smallestQuantum) / Math.max(1, this.rate);
+    for (const [user, last] of this.#users) if (now - last > patience) this.#users.delete(user);
+    this.#publish();
+    if (this.#users.size > 0) this.#weedLater();
+  }
+
+  #publish(): void {
+    this.#shared[this.#own] = this.#users.size;
+  }
+
+  /** This loop's part of all that use the rate in this direction. */
+  #share(): number {
+    let all = 0;
+    for (let index = 1 + this.#direction; index < this.#shared.length; index += directions)
+      all += this.#shared[index] ?? 0;
+    return all > 0 ? this.#users.size / all : 1;
   }
 }
 
-/** A clock that all threads share, as a 32-bit number that wraps. */
-function microseconds(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return ((seconds % 4000) * 1_000_000 + Math.floor(nanoseconds / 1000)) | 0;
+/** Fewer bytes are not worth a call. */
+function worthwhile(rate: number): number {
+  return clamp(rate * worthwhileSeconds, 1, smallestQuantum);
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
 }

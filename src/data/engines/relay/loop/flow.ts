@@ -59,9 +59,9 @@ export class Flow {
     this.#copyBytes = this.#zeroCopy ? Math.min(plainCopyBytes, copyBytes) : copyBytes;
   }
 
-  /** Milliseconds after which the rate allows more. */
-  get delayMs(): number {
-    return this.#options.budget.delayMs;
+  /** Where to wait for what the rate allows. */
+  get budget(): Budget {
+    return this.#options.budget;
   }
 
   /** Moves what can be moved now; `waiting` tells what has to come first. */
@@ -73,6 +73,7 @@ export class Flow {
   /** Frees what it holds; bytes that have not arrived are lost. */
   dispose(): void {
     const { pipes } = this.#options.loop;
+    this.budget.leave(this);
     if (this.#pipe) pipes.discard(this.#pipe);
     this.#pipe = undefined;
     this.#inPipe = 0;
@@ -116,7 +117,7 @@ export class Flow {
     const { budget, source } = this.#options;
     const splicing = this.#zeroCopy && this.#largeReads >= bulkReads ? this.#borrowPipe() : undefined;
     const wanted = splicing ? splicing.capacity : this.#copyBytes;
-    const allowed = budget.take(wanted);
+    const allowed = budget.take(this, wanted);
     if (allowed === 0) return this.#answered(this.#options.target.flush(), 'rate');
     const n = splicing ? this.#splice(splicing, allowed) : this.#copy(allowed);
     if (n < allowed) budget.giveBack(allowed - Math.max(0, n));

@@ -26,7 +26,7 @@ export class LoopForwarder implements Forwarder {
     this.#id = id;
     this.#options = options;
     this.#counters = newCounters(engine.threads.length);
-    this.#budget = newBudget(options.maxRate);
+    this.#budget = newBudget(options.maxRate, engine.threads.length);
     this.#scope.defer(onEnd);
   }
 

@@ -98,7 +98,7 @@ export class Joint {
         this.#serving.loop.soon(lane.task);
         break;
       case 'rate':
-        this.#serving.loop.after(lane.flow.delayMs, lane.task.run);
+        lane.flow.budget.wait(lane.task);
         break;
       case 'source':
       case 'target':

@@ -48,7 +48,7 @@ export class Serving implements Disposable {
     this.id = forwarder;
     this.wan = wan;
     this.counters = counterRow(counters, loopIndex);
-    this.budgets = { inward: new Budget(budget, 0), outward: new Budget(budget, 1) };
+    this.budgets = { inward: new Budget(loop, loopIndex, budget, 0), outward: new Budget(loop, loopIndex, budget, 1) };
     this.#tls = key && loop.tls.context(wan === 'listener', new Secret(key));
     this.#troubles = new Troubles(loop, forwarder, send);
     this.#targets = targets.map((list) => new TargetList(list));
@@ -92,6 +92,8 @@ export class Serving implements Disposable {
   /** `rttUs`: what was measured of it last. */
   forget(member: Member, rttUs: number): void {
     if (!this.#members.delete(member)) return;
+    this.budgets.inward.leave(member);
+    this.budgets.outward.leave(member);
     this.count(counter.open, -1);
     if (rttUs === 0) return;
     this.count(counter.rttSum, -rttUs);
@@ -99,9 +101,9 @@ export class Serving implements Disposable {
   }
 
   /** Whether the rate allows a datagram now. */
-  admit(direction: 'inward' | 'outward', bytes: number): boolean {
+  admit(member: Member, direction: 'inward' | 'outward', bytes: number): boolean {
     const budget = this.budgets[direction];
-    const allowed = budget.take(bytes);
+    const allowed = budget.take(member, bytes);
     if (allowed < bytes) budget.giveBack(allowed);
     return allowed === bytes;
   }

@@ -111,7 +111,7 @@ export class UdpFlow implements Member, Watcher {
   #back(datagrams: DatagramBatch, count: number): void {
     let [bytes, first] = [0, 0];
     for (let index = 0; index < count; index++) {
-      if (this.#serving.admit('outward', datagrams.lengthOf(index))) continue;
+      if (this.#serving.admit(this, 'outward', datagrams.lengthOf(index))) continue;
       this.#serving.count(counter.dropped, 1);
       bytes += this.#send(datagrams, this.#listener.fd, first, index - first, this.#origin.client);
       first = index + 1;

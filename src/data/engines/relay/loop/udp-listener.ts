@@ -59,7 +59,7 @@ export class UdpListener implements Watcher, Disposable {
   /** The flow that takes the datagram; undefined when it is dropped. */
   #admitted(datagrams: DatagramBatch, index: number): UdpFlow | undefined {
     const flow = this.#flowOf(datagrams, index);
-    if (flow && this.#serving.admit('inward', datagrams.lengthOf(index))) return flow;
+    if (flow && this.#serving.admit(flow, 'inward', datagrams.lengthOf(index))) return flow;
     this.#serving.count(counter.dropped, 1);
     return undefined;
   }
