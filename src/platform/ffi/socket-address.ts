@@ -41,10 +41,7 @@ export function readAddress(bytes: Buffer, offset: number): Endpoint {
   return { host: shorten(groups), port };
 }
 
-/** Writes the longest run of zero groups as `::`. */
+/** In the form that people write; the URL parser knows its rules. */
 function shorten(groups: readonly string[]): string {
-  const runs = groups.join(':').match(/\b0(:0)+\b/g) ?? [];
-  const [longest] = runs.sort((a, b) => b.length - a.length);
-  if (longest === undefined) return groups.join(':');
-  return groups.join(':').replace(longest, '::').replace(/:{3,}/, '::');
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
