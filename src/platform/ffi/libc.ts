@@ -15,6 +15,8 @@ export interface Libc {
   /** Writes the peer's address into `address` and its length into `length` (4 bytes). */
   accept(fd: number, address: Memory, length: Memory, flags: number): number;
   connect(fd: number, address: Memory, length: number): number;
+  /** As `accept` writes them. */
+  getpeername(fd: number, address: Memory, length: Memory): number;
   getsockopt(fd: number, level: number, option: number, value: Memory, length: Memory): number;
   setsockopt(fd: number, level: number, option: number, value: Memory, length: number): number;
   shutdown(fd: number, how: number): number;
@@ -44,6 +46,7 @@ export function bindLibc({ bind, errno }: Library): Libc {
   const listen = bind('listen', 'int', [fd, 'int']);
   const accept = bind('accept4', 'int', [fd, 'uintptr_t', 'uintptr_t', 'int']);
   const connect = bind('connect', 'int', [fd, 'uintptr_t', 'uint32_t']);
+  const getpeername = bind('getpeername', 'int', [fd, 'uintptr_t', 'uintptr_t']);
   const option = [fd, 'int', 'int', 'uintptr_t'];
   const getsockopt = bind('getsockopt', 'int', [...option, 'uintptr_t']);
   const setsockopt = bind('setsockopt', 'int', [...option, 'uint32_t']);
@@ -72,6 +75,10 @@ export function bindLibc({ bind, errno }: Library): Libc {
       return answer(accept(socketFd, address.address, addressIn(length, 0, 4), flags));
     },
     connect: (socketFd, address, length) => answer(connect(socketFd, addressIn(address, 0, length), length)),
+    getpeername: (socketFd, address, length) => {
+      length.bytes.writeUInt32LE(address.bytes.length, 0);
+      return answer(getpeername(socketFd, address.address, addressIn(length, 0, 4)));
+    },
     getsockopt: (socketFd, level, name, value, length) => {
       length.bytes.writeUInt32LE(value.bytes.length, 0);
       return answer(getsockopt(socketFd, level, name, value.address, addressIn(length, 0, 4)));

@@ -81,6 +81,11 @@ export class Sockets {
     return readAddress(this.#address.bytes, 0);
   }
 
+  /** Undefined when the peer has gone. */
+  peerOf(fd: number): Endpoint | undefined {
+    return this.#native.libc.getpeername(fd, this.#address, this.#length) < 0 ? undefined : this.accepted;
+  }
+
   /** Begins to connect: a descriptor that becomes writable when it is known how that went. Throws SystemError. */
   connect(target: Endpoint): number {
     const fd = this.#open(target, socketType.stream);

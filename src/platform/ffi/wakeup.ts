@@ -30,17 +30,17 @@ export class Wakeup implements Disposable {
 
 /** Empties the descriptor on the side of the thread that waits. */
 export class Alarm {
+  readonly fd: number;
   readonly #native: Native;
-  readonly #fd: number;
   readonly #count: Memory;
 
   constructor(native: Native, fd: number) {
     this.#native = native;
-    this.#fd = fd;
+    this.fd = fd;
     this.#count = native.allocate(8);
   }
 
   acknowledge(): void {
-    this.#native.libc.read(this.#fd, this.#count, 0, 8);
+    this.#native.libc.read(this.fd, this.#count, 0, 8);
   }
 }

@@ -1,7 +1,9 @@
 import { Scope } from '../../../../core/scope.js';
 import type { Native } from '../../../../platform/ffi/native.js';
 import type { Engine, EngineSettings, Forwarder, ForwarderOptions } from '../../engine.js';
+import { Wakeup } from '../../../../platform/ffi/wakeup.js';
 import { LoopForwarder } from './forwarder.js';
+import { newCrew } from './handover.js';
 import { LoopThread } from './loop-thread.js';
 import type { Trouble } from './protocol.js';
 
@@ -32,8 +34,10 @@ export class LoopEngine implements Engine {
     const onTrouble = (trouble: Trouble): void => {
       forwarders.get(trouble.forwarder)?.hear(trouble);
     };
-    const starting = Array.from({ length: settings.workers }, async (_, index) =>
-      scope.use(await LoopThread.start(native, index, settings, onTrouble)),
+    const wakeups = Array.from({ length: settings.workers }, () => scope.use(new Wakeup(native)));
+    const crew = newCrew(wakeups.map(({ fd }) => fd));
+    const starting = wakeups.map(async (wakeup, index) =>
+      scope.use(await LoopThread.start({ index, wakeup, crew }, settings, onTrouble)),
     );
     const outcomes = await Promise.allSettled(starting);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');

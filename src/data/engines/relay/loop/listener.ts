@@ -1,4 +1,5 @@
 import { getSystemErrorName } from 'node:util';
+import type { Endpoint } from '../../../../core/endpoint.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
 import { Connection } from './connection.js';
 import type { Loop, Watcher } from './loop.js';
@@ -11,7 +12,14 @@ const pauseMs = 100;
 /** Another thread took the connection, or its peer has gone. */
 const harmless: ReadonlySet<number> = new Set([-errno.EAGAIN, -errno.ECONNABORTED, -errno.EINTR]);
 
-/** Accepts the connections of a listening socket, which all loops share: whichever has nothing to do takes the next. */
+/** Takes an accepted connection over. */
+export function serve(serving: Serving, listener: number, fd: number, client: Endpoint): void {
+  const connection = new Connection(serving, listener, fd, client);
+  serving.add(connection);
+  connection.start();
+}
+
+/** Accepts the connections of a listening socket, which all loops share, and gives each to the loop with the fewest. */
 export class Listener implements Watcher, Disposable {
   readonly #serving: Serving;
   readonly #index: number;
@@ -34,9 +42,8 @@ export class Listener implements Watcher, Disposable {
         if (!harmless.has(fd)) this.#pause(loop, fd);
         return;
       }
-      const connection = new Connection(this.#serving, this.#index, fd, loop.sockets.accepted);
-      this.#serving.add(connection);
-      connection.start();
+      const handed = loop.handover.offer({ forwarder: this.#serving.id, listener: this.#index, fd });
+      if (!handed) serve(this.#serving, this.#index, fd, loop.sockets.accepted);
     }
   }
 

@@ -1,16 +1,23 @@
 import { Worker } from 'node:worker_threads';
 import { Deferred } from '../../../../core/deferred.js';
 import { SciStreamError } from '../../../../core/errors.js';
-import type { Native } from '../../../../platform/ffi/native.js';
-import { Wakeup } from '../../../../platform/ffi/wakeup.js';
+import type { Wakeup } from '../../../../platform/ffi/wakeup.js';
 import type { EngineSettings } from '../../engine.js';
 import { newConnectionTable } from './connection-table.js';
+import type { Crew } from './handover.js';
 import type { Command, OpenCommand, Report, Trouble, WorkerOptions } from './protocol.js';
 
 /** Bundled beside the programs; run from its source, the engine uses the one that was built. */
 const workerFile = import.meta.url.endsWith('.ts')
   ? new URL('../../../../../dist/cli/relay-worker.js', import.meta.url)
   : new URL('relay-worker.js', import.meta.url);
+
+/** Of one loop among those of its engine. */
+export interface Place {
+  readonly index: number;
+  readonly wakeup: Wakeup;
+  readonly crew: Crew;
+}
 
 /** A thread with an event loop of its own, as the agent's thread sees it. */
 export class LoopThread implements AsyncDisposable {
@@ -24,13 +31,13 @@ export class LoopThread implements AsyncDisposable {
   readonly #settings: EngineSettings;
   #failure: SciStreamError | undefined;
 
-  private constructor(native: Native, index: number, settings: EngineSettings, onTrouble: (trouble: Trouble) => void) {
+  private constructor({ index, wakeup, crew }: Place, settings: EngineSettings, onTrouble: (trouble: Trouble) => void) {
     const { bufferSize, socketBuffer, idleTimeoutMs, debugMemory = false } = settings;
     this.#onTrouble = onTrouble;
     this.#settings = settings;
-    this.#wakeup = new Wakeup(native);
+    this.#wakeup = wakeup;
     const workerData: WorkerOptions = {
-      ...{ index, wakeup: this.#wakeup.fd, table: this.table },
+      ...{ index, crew, table: this.table },
       ...{ bufferBytes: bufferSize, socketBuffer, idleTimeoutMs, debugMemory },
     };
     this.#worker = new Worker(workerFile, { workerData, name: `relay-${index}` });
@@ -48,12 +55,11 @@ export class LoopThread implements AsyncDisposable {
 
   /** Waits until the loop runs. Throws SERVER_ERR when it cannot. */
   static async start(
-    native: Native,
-    index: number,
+    place: Place,
     settings: EngineSettings,
     onTrouble: (trouble: Trouble) => void,
   ): Promise<LoopThread> {
-    const thread = new LoopThread(native, index, settings, onTrouble);
+    const thread = new LoopThread(place, settings, onTrouble);
     try {
       await thread.#ready.promise;
       return thread;
@@ -82,7 +88,6 @@ export class LoopThread implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.tell({ kind: 'stop' });
     await this.#exited.promise;
-    this.#wakeup[Symbol.dispose]();
   }
 
   #ask(command: Command, forwarder: number): Promise<void> {

@@ -6,6 +6,7 @@ import { Sockets } from '../../../../platform/ffi/socket.js';
 import { BufferPool } from './buffers.js';
 import type { ConnectionTable } from './connection-table.js';
 import { DatagramBatch } from './datagrams.js';
+import type { Handover } from './handover.js';
 import { Timers, type Timer } from './timers.js';
 import { Tls } from './tls-context.js';
 import { WriteBuffers } from './write-buffers.js';
@@ -27,6 +28,7 @@ export interface Task {
 export interface LoopOptions {
   readonly native: Native;
   readonly table: ConnectionTable;
+  readonly handover: Handover;
   readonly bufferBytes: number;
   readonly socketBuffer: number;
   readonly idleTimeoutMs: number;
@@ -37,6 +39,7 @@ export interface LoopOptions {
 export class Loop {
   readonly native: Native;
   readonly table: ConnectionTable;
+  readonly handover: Handover;
   /** What a buffer of the pool holds. */
   readonly copyBytes: number;
   readonly socketBuffer: number;
@@ -59,9 +62,10 @@ export class Loop {
   #toClose: { fd: number; reset: boolean }[] = [];
   #running = true;
 
-  constructor({ native, table, bufferBytes, socketBuffer, idleTimeoutMs, onDefect }: LoopOptions) {
+  constructor({ native, table, handover, bufferBytes, socketBuffer, idleTimeoutMs, onDefect }: LoopOptions) {
     this.native = native;
     this.table = table;
+    this.handover = handover;
     this.copyBytes = Math.min(bufferBytes, largestCopy);
     this.socketBuffer = socketBuffer;
     this.idleTimeoutMs = idleTimeoutMs;

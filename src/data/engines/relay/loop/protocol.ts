@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../../../core/endpoint.js';
+import type { Crew } from './handover.js';
 
 /** What the agent's thread asks of a loop. Descriptors belong to the process, so any thread may use them. */
 export type Command =
@@ -47,7 +48,7 @@ export type Report =
 /** What a loop's thread starts with. */
 export interface WorkerOptions {
   readonly index: number;
-  readonly wakeup: number;
+  readonly crew: Crew;
   readonly table: SharedArrayBuffer;
   readonly bufferBytes: number;
   readonly socketBuffer: number;

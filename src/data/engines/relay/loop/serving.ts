@@ -85,6 +85,7 @@ export class Serving implements Disposable {
 
   add(member: Member): void {
     this.#members.add(member);
+    this.loop.handover.count(1);
     this.count(counter.open, 1);
     this.count(counter.total, 1);
   }
@@ -92,6 +93,7 @@ export class Serving implements Disposable {
   /** `rttUs`: what was measured of it last. */
   forget(member: Member, rttUs: number): void {
     if (!this.#members.delete(member)) return;
+    this.loop.handover.count(-1);
     this.budgets.inward.leave(member);
     this.budgets.outward.leave(member);
     this.count(counter.open, -1);

@@ -4,7 +4,8 @@ import { epollEvent } from '../../../../platform/ffi/constants.js';
 import { loadNative } from '../../../../platform/ffi/native.js';
 import { Alarm } from '../../../../platform/ffi/wakeup.js';
 import { ConnectionTable } from './connection-table.js';
-import { Listener } from './listener.js';
+import { Handover, type Handed } from './handover.js';
+import { Listener, serve } from './listener.js';
 import { Loop } from './loop.js';
 import type { Command, OpenCommand, Report, WorkerOptions } from './protocol.js';
 import { Serving } from './serving.js';
@@ -27,17 +28,17 @@ class Worker {
   readonly #send: (report: Report) => void;
 
   constructor(
-    options: WorkerOptions,
+    index: number,
     loop: Loop,
     alarm: Alarm,
     channel: { receive: () => Command | undefined; send: (report: Report) => void },
   ) {
-    this.#index = options.index;
+    this.#index = index;
     this.#loop = loop;
     this.#alarm = alarm;
     this.#receive = channel.receive;
     this.#send = channel.send;
-    loop.watch(options.wakeup, epollEvent.in, {
+    loop.watch(alarm.fd, epollEvent.in, {
       onEvents: () => {
         this.#obey();
       },
@@ -53,6 +54,15 @@ class Worker {
   #obey(): void {
     this.#alarm.acknowledge();
     for (let command = this.#receive(); command; command = this.#receive()) this.#do(command);
+    for (const handed of this.#loop.handover.taken()) this.#take(handed);
+  }
+
+  /** A connection that another loop has accepted for this one. */
+  #take({ forwarder, listener, fd }: Handed): void {
+    const open = this.#open.get(forwarder);
+    const client = this.#loop.sockets.peerOf(fd);
+    if (open && client) serve(open.serving, listener, fd, client);
+    else this.#loop.close(fd, true);
   }
 
   #do(command: Command): void {
@@ -129,8 +139,10 @@ async function main(options: WorkerOptions): Promise<void> {
   const onDefect = (detail: string): void => {
     send({ kind: 'defect', detail });
   };
-  const loop = new Loop({ ...options, native, table: new ConnectionTable(options.table), onDefect });
-  new Worker(options, loop, new Alarm(native, options.wakeup), { receive, send }).run();
+  const handover = new Handover(native, options.index, options.crew);
+  const loop = new Loop({ ...options, native, handover, table: new ConnectionTable(options.table), onDefect });
+  const wakeup = options.crew.wakeups[options.index] ?? -1;
+  new Worker(options.index, loop, new Alarm(native, wakeup), { receive, send }).run();
   port.close();
 }
 
