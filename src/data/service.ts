@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
+import { Deferred } from '../core/deferred.js';
 import { formatEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parseRole } from '../core/identity.js';
@@ -80,7 +80,7 @@ export function dataService(
           (reservation) => [reservation.id, countersMessage(reservation.counters())] as const,
         );
         yield { countersById: Object.fromEntries(counters) };
-        await setTimeout(pause, undefined, { signal }).catch(() => undefined);
+        await nextAnswer(pause, signal);
       }
     },
     async info() {
@@ -108,6 +108,19 @@ export function dataService(
       return {};
     },
   };
+}
+
+/** Waits until the next answer of a watch is due, or nobody waits for one. */
+async function nextAnswer(ms: number, signal: AbortSignal): Promise<void> {
+  const due = new Deferred<void>();
+  const onTime = (): void => {
+    due.resolve();
+  };
+  const timer = setTimeout(onTime, ms);
+  signal.addEventListener('abort', onTime, { once: true });
+  await due.promise;
+  clearTimeout(timer);
+  signal.removeEventListener('abort', onTime);
 }
 
 function chosen(agent: Agent, id: string): readonly Reservation[] {
