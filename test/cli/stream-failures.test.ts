@@ -1,9 +1,9 @@
 import { onTestFinished, describe, expect, it } from 'vitest';
 import { until } from '../../src/core/until.js';
-import { Facility, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities, twoFacilities } from '../support/facility.js';
 import { start } from '../support/program.js';
 import { freePortRange, serve } from '../support/tcp.js';
-import { between, expectFailure, fails, failsInOneSentence, trusting } from './commands.js';
+import { between, expectFailure, failsInOneSentence, trusting } from './commands.js';
 
 const target = ['--targets', '127.0.0.1:7000'];
 
@@ -68,21 +68,8 @@ describe('s2uc stream that cannot be opened', () => {
     await facility.holdsNothing();
   });
 
-  it('R23 refuses a rate that nobody would enforce, and takes none for none', async () => {
-    const [producer, consumer] = await twoFacilities();
-    const failure = { code: 12, says: /cannot limit the rate/ };
-    const own = ['--s2cs', producer.address, ...trusting(producer)];
-    await Promise.all([
-      fails('s2uc', ['stream', ...between(producer, consumer), ...target, '--rate', '20MB/s'], failure),
-      fails('s2uc', ['inbound-request', ...own, '--rate', '2.5Gbps'], failure),
-      fails('s2uc', ['outbound-request', 'limited', '127.0.0.1:7000', ...own, '--rate', '10000'], failure),
-    ]);
-    await producer.holdsNothing();
-    await consumer.holdsNothing();
-  });
-
   it('is told of a uid that is taken, and leaves what has it alone', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     await consumer.client().createSession({ uid: 'taken', role: 'CONS', targets: ['127.0.0.1:7000'] });
     await failsInOneSentence('s2uc', ['stream', ...between(producer, consumer), ...target, '--uid', 'taken'], {
       code: 6,

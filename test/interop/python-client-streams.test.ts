@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEndpoint } from '../../src/core/endpoint.js';
-import { Facility, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities } from '../support/facility.js';
 import { run } from '../support/program.js';
 import { requirePrograms } from '../support/requires.js';
 import { accepts, echo, exchange, saying } from '../support/tcp.js';
@@ -14,7 +14,7 @@ describe.runIf(able)('streams that a Python client opens', () => {
   const stubs = pythonStubs('upstream');
 
   it('carries data from the consumer through both facilities to the producer and back, and ends by release', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const [here, there] = [new PythonClient(producer, stubs()), new PythonClient(consumer, stubs())];
     const application = await echo();
     const inbound = await here.inbound([portOf(application)], '--num_conn', '1');
@@ -37,7 +37,7 @@ describe.runIf(able)('streams that a Python client opens', () => {
   });
 
   it("points upstream's five listeners at five targets, and after an update at three, listener i at i mod n", async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const names = ['one', 'two', 'three', 'four', 'five'];
     const applications = await Promise.all(names.map(saying));
     const here = new PythonClient(producer, stubs());
@@ -95,7 +95,7 @@ describe.runIf(able)('streams that a Python client opens', () => {
   });
 
   it('joins an end opened by Python and one opened by s2uc, either way round', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const application = await echo();
     const [here, there] = [new PythonClient(producer, stubs()), new PythonClient(consumer, stubs())];
     const ports = String(portOf(application));

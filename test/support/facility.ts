@@ -160,6 +160,11 @@ export async function twoFacilities(args: readonly string[] = []): Promise<[Faci
   return Promise.all([Facility.start(demanding), Facility.start(demanding)]);
 }
 
+/** Two facilities whose listeners take plain TCP, for tests that open each end by itself. */
+export async function plainFacilities(args: readonly string[] = []): Promise<[Facility, Facility]> {
+  return twoFacilities(['--security', 'none', ...args]);
+}
+
 /** A gRPC client without our error handling: what a peer really gets on the wire. */
 export function rawClient(facility: Facility): Client<typeof Control> {
   const { ca } = facility.server;
