@@ -1,4 +1,4 @@
-import { createClient, createRouterTransport, type Client } from '@connectrpc/connect';
+import { createClient, createRouterTransport, type Client, type ServiceImpl } from '@connectrpc/connect';
 import { pino } from 'pino';
 import { none } from '../../src/auth/none.js';
 import type { Verifier } from '../../src/auth/verifier.js';
@@ -37,11 +37,31 @@ export interface MemoryOptions {
   enforceV1Rate?: boolean;
   /** Lets a test decide when a call to the data server is answered. */
   beforeDataCall?: () => Promise<unknown>;
+  /** Told of every watch at the data server: 1 when it is opened, -1 when it has ended. */
+  onDataWatch?: (change: 1 | -1) => void;
+}
+
+function countWatches(
+  service: ServiceImpl<typeof DataService>,
+  onDataWatch: (change: 1 | -1) => void,
+): ServiceImpl<typeof DataService> {
+  return {
+    ...service,
+    async *watch(request, context) {
+      onDataWatch(1);
+      try {
+        yield* service.watch(request, context);
+      } finally {
+        onDataWatch(-1);
+      }
+    },
+  };
 }
 
 /** A facility with all of its own parts in this process and no sockets: for what depends on order, not on networks. */
 export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
   const { verifier = none, security = 'none', pskFromUid = false, enforceV1Rate = false, beforeDataCall } = options;
+  const { onDataWatch = () => undefined } = options;
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => void logged.push(line) });
   const listenerIp = '127.0.0.1';
@@ -52,7 +72,10 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
     ({ service }) =>
       service(
         DataService,
-        dataService(agent, identity, () => undefined),
+        countWatches(
+          dataService(agent, identity, () => undefined),
+          onDataWatch,
+        ),
       ),
     {
       router: { interceptors: [answerErrors(logger)] },
