@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEndpoint } from '../../src/core/endpoint.js';
-import { Facility, plainFacilities } from '../support/facility.js';
+import { Facility, plainFacilities, twoFacilities } from '../support/facility.js';
 import { run } from '../support/program.js';
 import { requirePrograms } from '../support/requires.js';
 import { accepts, echo, exchange, saying } from '../support/tcp.js';
@@ -34,6 +34,24 @@ describe.runIf(able)('streams that a Python client opens', () => {
     for (const { release } of released) expect(release).toEqual({ listeners: [], prod_listeners: [] });
     await Promise.all([producer.holdsNothing(), consumer.holdsNothing()]);
     expect(await accepts(entrance)).toBe(false);
+  });
+
+  it('S6 are encrypted with the uid as the key where the operator allows it, and refused with the way out elsewhere', async () => {
+    const demanding = ['--security', 'tls-psk'];
+    const [producer, consumer] = await twoFacilities([...demanding, '--psk-from-uid']);
+    const [here, there] = [new PythonClient(producer, stubs()), new PythonClient(consumer, stubs())];
+    const inbound = await here.inbound([portOf(await echo())], '--num_conn', '1');
+    const outbound = await there.outbound(inbound.uid, inbound.req.listeners, '--num_conn', '1');
+    expect(await exchange(first(outbound.req.listeners), 'by uid')).toBe('by uid');
+    for (const facility of [producer, consumer]) {
+      expect((await facility.client().getSession(inbound.uid)).security).toBe('tls-psk');
+      expect(facility.program.stderr).toMatch(new RegExp(`"uid":"${inbound.uid}".*--psk-from-uid`));
+    }
+    const strict = new PythonClient(await Facility.start(demanding), stubs());
+    expect((await strict.try('req', inbound.uid, 'PROD')).req).toEqual({
+      code: 'INVALID_ARGUMENT',
+      details: expect.stringMatching(/Python clients .* --psk-from-uid\.$/) as string,
+    });
   });
 
   it("points upstream's five listeners at five targets, and after an update at three, listener i at i mod n", async () => {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { createClient, type Client } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ControlClient } from '../../src/client/control-client.js';
+import type { Security } from '../../src/core/protection.js';
 import { until } from '../../src/core/until.js';
 import { Control } from '../../src/gen/scistream_pb.js';
 import { DataService } from '../../src/gen/scistream/data/v1/data_pb.js';
@@ -27,7 +28,7 @@ const usual = ['--json', '--port', '0', '--port-range', '0', '--security', 'none
  * What two facilities of a stream demand, whose listeners only each other's data server connects to. Change it to `tls-psk`,
  * the product's default, as soon as the portable engine encrypts.
  */
-export const streamSecurity = 'none';
+export const streamSecurity: Security = 'none';
 
 /** A certificate for all tests that are not about certificates: making one costs half a second. */
 function shared(): string[] {
