@@ -42,7 +42,7 @@ describe('s2uc stream that cannot be opened', () => {
     freeze(consumer);
     const args = ['stream', ...between(producer, consumer), ...target];
     const asked = performance.now();
-    const [patient, impatient] = [start('s2uc', args), start('s2uc', [...args, '--timeout', '1s'])];
+    const [patient, impatient] = [start('s2uc', args), start('s2uc', [...args, '--timeout', '3s'])];
     await until('both inbound ends being open', 15_000, async () => (await producer.held()).reservations === 2);
     patient.process.kill('SIGINT');
     const [interrupted, timedOut] = await Promise.all([patient.finished, impatient.finished]);
@@ -66,6 +66,22 @@ describe('s2uc stream that cannot be opened', () => {
       }),
     ]);
     await facility.holdsNothing();
+  });
+
+  it('R24 refuses datagrams where streams must be encrypted, and less protection than is demanded', async () => {
+    const [producer, consumer] = await twoFacilities(['--security', 'tls-psk']);
+    const args = ['stream', ...between(producer, consumer), ...target];
+    const own = ['--s2cs', producer.address, ...trusting(producer)];
+    const udp = { code: 12, says: /UDP streams cannot be encrypted; ask for security none/ };
+    const less = { code: 4, says: /demands tls-psk and grants no none; ask for tls-psk at both ends/ };
+    await Promise.all([
+      failsInOneSentence('s2uc', [...args, '--udp'], udp),
+      failsInOneSentence('s2uc', ['inbound-request', ...own, '--udp'], udp),
+      failsInOneSentence('s2uc', ['outbound-request', 'x', '127.0.0.1:7000', ...own, '--udp=True'], udp),
+      failsInOneSentence('s2uc', [...args, '--security', 'none'], less),
+    ]);
+    await producer.holdsNothing();
+    await consumer.holdsNothing();
   });
 
   it('is told of a uid that is taken, and leaves what has it alone', async () => {
