@@ -10,6 +10,7 @@ const session: SessionInfo = {
   state: 'active',
   listeners: ['192.0.2.1:5100', '[2001:db8::1]:5101'],
   targets: ['10.0.0.1:7000'],
+  transport: 'tcp',
   security: 'none',
   owner: 'alice',
   labels: { job: '1' },

@@ -8,9 +8,9 @@ import { relayArguments } from '../config/relay.js';
 import { ControlServer } from '../control/server.js';
 import { systemClock } from '../core/clock.js';
 import { aborted } from '../core/deferred.js';
-import { formatEndpoint } from '../core/endpoint.js';
+import { formatEndpoint, isLoopback } from '../core/endpoint.js';
 import { Scope } from '../core/scope.js';
-import { createLogger } from '../observe/logger.js';
+import { createLogger, type Logger } from '../observe/logger.js';
 import { ensureCertificate, loadCertificate, type ServerCertificate } from '../platform/certificates.js';
 import { ensurePrivateDir, lockStateDir } from '../platform/state-dir.js';
 import { conventions, main, stopSignal } from './main.js';
@@ -27,6 +27,9 @@ const program = relaying(new Command('s2cs'))
   .option('--port <port>', 'port for requests, 0 to let the system choose (default: 5000)')
   .option('--port-range <range>', 'ports for streams, 0 to let the system choose (default: 5100-5200)')
   .option('-t, --type <type>', 'data server type: relay (also called S2DS) or mock (default: relay)')
+  .option('--security <how>', 'protect streams by at least tls-psk or none (default: the best that the type has)')
+  .option('--psk-from-uid', 'sessions without a key use their uid as the key, as Python clients do; weak')
+  .option('--enforce-v1-rate', 'limit streams to the rate that Python clients always send, unasked 10 MB/s')
   .option('--server-crt <file>', 'certificate in PEM (default: one made and kept in the state folder)')
   .option('--server-key <file>', 'its private key in PEM')
   .option('--ssl', 'serve TLS; --ssl=False switches it off, on loopback or with --allow-insecure (default: on)')
@@ -63,9 +66,23 @@ async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
   });
   scope.defer(() => server.close());
   announce(config, server, certificate);
-  logger.warn('streams are forwarded as plain TCP: this version does not encrypt the leg between facilities');
+  warnOfWeakness(config, server, logger);
   await aborted(stop);
   logger.info('stopping: releasing every session');
+}
+
+/** What an operator should know who did not mean it. */
+function warnOfWeakness({ pskFromUid }: S2csConfig, { security, address }: ControlServer, logger: Logger): void {
+  if (security === 'none' && !isLoopback(address.host)) {
+    logger.warn(
+      'streams between facilities are not encrypted, and who reaches their ports can use them, unless a client asks for tls-psk',
+    );
+  }
+  if (pskFromUid) {
+    logger.warn(
+      'a session without a key uses its uid as the key (--psk-from-uid): who knows the uid can read the stream',
+    );
+  }
 }
 
 function certificateFor({ serverCrt, serverKey, stateDir, listenerIp }: S2csConfig): Promise<ServerCertificate> {

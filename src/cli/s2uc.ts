@@ -7,6 +7,7 @@ import { outboundRequest } from './s2uc/outbound-request.js';
 import { prodReq } from './s2uc/prod-req.js';
 import { stream } from './s2uc/stream.js';
 import { checkAuth, login, logout } from './s2uc/tokens.js';
+import { watch } from './s2uc/watch.js';
 import { version } from './version.js';
 
 const program = new Command('s2uc')
@@ -16,6 +17,7 @@ const program = new Command('s2uc')
   .addCommand(stream)
   .addCommand(list)
   .addCommand(show)
+  .addCommand(watch)
   .addCommand(update)
   .addCommand(release)
   .commandsGroup('One end at a time, as with the Python tools:')

@@ -3,11 +3,15 @@ import type { Client } from '@connectrpc/connect';
 import { formatEndpoint, parseEndpoint } from '../core/endpoint.js';
 import { SciStreamError, toSciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
+import type { Security, Transport } from '../core/protection.js';
+import type { Secret } from '../core/secret.js';
 import { ControlService, type GetFacilityResponse, type Session } from '../gen/scistream/control/v2/control_pb.js';
 import { Control } from '../gen/scistream_pb.js';
 import { connectServer, type ServerOptions } from '../platform/control-peer.js';
 import type { RpcConnection } from '../platform/rpc-client.js';
+import { protectionFields } from './protection-fields.js';
 import { sessionInfo, type SessionInfo } from './session-info.js';
+import { watch, type WatchEvent, type WatchOptions } from './watch.js';
 
 export interface NewSession {
   /** Chosen by the server when absent. */
@@ -17,15 +21,31 @@ export interface NewSession {
   readonly targets: readonly string[];
   /** Number of listeners; one per target when absent. */
   readonly numConn?: number | undefined;
-  /** Bytes per second. */
+  /** Bytes per second; the data server keeps to it. */
   readonly maxRate?: number | undefined;
   readonly lifetimeMs?: number | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** How the leg between the facilities is protected; absent: as the facility demands. */
+  readonly security?: Security | undefined;
+  /** The key that both ends of the stream share, 16 to 64 random bytes; needed for tls-psk. */
+  readonly key?: Secret | Uint8Array | undefined;
+  /** tcp when absent. */
+  readonly transport?: Transport | undefined;
   /** Repeating a call with the same id answers the session the first one opened. */
   readonly requestId?: string | undefined;
   readonly preferredPorts?: readonly number[] | undefined;
   /** Address at which the listeners are wanted. */
   readonly listenerIp?: string | undefined;
+}
+
+/** What is to become different about a session; what is absent stays as it is. */
+export interface SessionUpdate {
+  /** Where new connections go, `host:port` each. */
+  readonly targets?: readonly string[] | undefined;
+  /** Bytes per second for all its connections, open ones too; 0 for no limit. */
+  readonly maxRate?: number | undefined;
+  /** Counted from now. */
+  readonly lifetimeMs?: number | undefined;
 }
 
 /** The session that one request has opened, and no other with its uid. */
@@ -63,6 +83,7 @@ export class ControlClient implements Disposable {
       requestId: wanted.requestId ?? '',
       preferredPorts: [...(wanted.preferredPorts ?? [])],
       listenerIp: wanted.listenerIp ?? '',
+      ...protectionFields(wanted),
     };
     return this.#describe(await this.#v2.createSession(message, options(signal)));
   }
@@ -78,14 +99,28 @@ export class ControlClient implements Disposable {
     return sessions.map((session) => sessionInfo(session, this.address));
   }
 
-  /** Gives new connections new targets, or the session a new lifetime counted from now. */
+  /** Gives a live session other targets, another rate or another end. */
   async updateSession(
     uid: string,
-    { targets = [], lifetimeMs }: { targets?: readonly string[] | undefined; lifetimeMs?: number | undefined },
+    { targets = [], maxRate, lifetimeMs }: SessionUpdate,
     signal?: AbortSignal,
   ): Promise<SessionInfo> {
-    const lifetime = lifetimeMs === undefined ? {} : { lifetime: durationFromMs(lifetimeMs) };
-    return this.#describe(await this.#v2.updateSession({ uid, targets: [...targets], ...lifetime }, options(signal)));
+    const message = {
+      uid,
+      targets: [...targets],
+      ...(maxRate === undefined ? {} : { maxRate: BigInt(whole('maxRate', maxRate)) }),
+      ...(lifetimeMs === undefined ? {} : { lifetime: durationFromMs(lifetimeMs) }),
+    };
+    return this.#describe(await this.#v2.updateSession(message, options(signal)));
+  }
+
+  /**
+   * What happens to the caller's sessions: first those there are, then every change, and their traffic once a second. Ends
+   * when the reader stops, when `signal` aborts (with its reason), or with the one session that was asked for; throws
+   * UNAVAILABLE when the server stops.
+   */
+  watchSessions(wanted: WatchOptions = {}, signal?: AbortSignal): AsyncGenerator<WatchEvent> {
+    return watch(this.#v2, this.address, wanted, signal);
   }
 
   /**

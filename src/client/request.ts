@@ -1,10 +1,13 @@
 import { formatEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError, toSciStreamError } from '../core/errors.js';
 import { createUid, parseUid, type Role } from '../core/identity.js';
+import type { Security, Transport } from '../core/protection.js';
+import type { Secret } from '../core/secret.js';
 import type { Response } from '../gen/scistream_pb.js';
 import { introduce, usualHelloWaitMs } from '../platform/control-peer.js';
 import { abandon, isAmbiguous } from './abandon.js';
 import type { ControlClient } from './control-client.js';
+import { protectionFields } from './protection-fields.js';
 import type { SessionInfo } from './session-info.js';
 
 /** A request of protocol version 1, which Python servers understand too. */
@@ -20,9 +23,15 @@ export interface RequestOptions {
   application?: readonly string[] | undefined;
   /** Where the listeners are to point; absent: at the application. */
   targets?: readonly string[] | undefined;
-  /** kB/s, v1's field, which servers note and do not enforce. */
+  /** How the leg between the facilities is protected; absent: as the facility demands. */
+  security?: Security | undefined;
+  /** The key that both ends of the stream share, 16 to 64 random bytes; needed for tls-psk. */
+  key?: Secret | Uint8Array | undefined;
+  /** tcp when absent. */
+  transport?: Transport | undefined;
+  /** kB/s, v1's field, which a Python server notes and does not enforce. */
   rate?: number | undefined;
-  /** Bytes per second, enforced or refused by our own servers. */
+  /** Bytes per second; the data server keeps to it. */
   maxRate?: number | undefined;
   preferredPorts?: readonly number[] | undefined;
   listenerIp?: string | undefined;
@@ -33,9 +42,6 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Rate that Python clients send when nobody asked for one, in kB/s. */
-const defaultRate = 10_000;
-
 /**
  * Reserves listeners, says Hello for the application unless a controller does, and points the listeners at their targets.
  * A failure or an abort on the way ends every call in flight and releases what was reserved.
@@ -45,8 +51,7 @@ export async function requestSession(client: ControlClient, options: RequestOpti
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   let reserved = false;
-  // A version 1 server would take these two and never honor them.
-  if (options.maxRate !== undefined || options.lifetimeMs !== undefined) await client.getFacility(signal);
+  if (needsVersion2(options)) await client.getFacility(signal);
   try {
     const answer = reserve(client, uid, options, signal);
     const [response] = await Promise.all([answer, sayHello(client, uid, options, answer, signal)]);
@@ -66,17 +71,24 @@ export async function requestSession(client: ControlClient, options: RequestOpti
   }
 }
 
+/** A version 1 server would take these and never honor them. */
+function needsVersion2({ maxRate, lifetimeMs, security, key, transport }: RequestOptions): boolean {
+  return [maxRate, lifetimeMs, security, key, transport].some((option) => option !== undefined);
+}
+
 function reserve(client: ControlClient, uid: string, options: RequestOptions, signal: AbortSignal): Promise<Response> {
   const message = {
     uid,
     role: options.role,
     numConn: options.numConn,
-    rate: options.rate ?? defaultRate,
+    // Python clients send one unasked, which a server may be told to enforce: ours asks for what it is asked for.
+    rate: options.rate ?? 0,
     maxRate: BigInt(options.maxRate ?? 0),
     preferredPorts: [...(options.preferredPorts ?? [])],
     listenerIp: options.listenerIp ?? '',
     labels: { ...options.labels },
     lifetimeSeconds: BigInt(Math.ceil((options.lifetimeMs ?? 0) / 1000)),
+    ...protectionFields(options),
   };
   return client.v1.req(message, { signal, timeoutMs: options.waitMs ?? usualHelloWaitMs });
 }
@@ -124,6 +136,7 @@ async function describe(
       listeners,
       targets: prodListeners.length > 0 ? prodListeners : targets,
       security: '',
+      transport: '',
       owner: '',
       labels,
       engine: '',

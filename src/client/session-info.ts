@@ -2,6 +2,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Role } from '../core/identity.js';
 import { parseRole } from '../core/identity.js';
 import type { Session } from '../gen/scistream/control/v2/control_pb.js';
+import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
 
 /** Traffic of a session since it became active; a counter that the data server cannot know is absent. */
 export interface Traffic {
@@ -10,6 +11,14 @@ export interface Traffic {
   readonly openConnections?: bigint;
   readonly totalConnections?: bigint;
   readonly refusedConnections?: bigint;
+  /** Peers that could not prove that they hold the key. */
+  readonly failedHandshakes?: bigint;
+  /** TCP segments sent again on the leg between the facilities. */
+  readonly retransmits?: bigint;
+  /** Round trip on that leg in microseconds, the mean over the open connections. */
+  readonly rttUs?: bigint;
+  /** Datagrams for which there was no room or no target. */
+  readonly droppedDatagrams?: bigint;
 }
 
 /** One end of a stream as its control server describes it. */
@@ -24,6 +33,8 @@ export interface SessionInfo {
   readonly targets: readonly string[];
   /** How the leg between the facilities is protected; empty when the server does not tell (version 1 only). */
   readonly security: string;
+  /** tcp or udp; empty when the server does not tell (version 1 only). */
+  readonly transport: string;
   readonly created?: Date;
   /** Absent: it lasts until it is released. */
   readonly expires?: Date;
@@ -38,8 +49,6 @@ export interface SessionInfo {
 }
 
 export function sessionInfo(session: Session, s2cs: string): SessionInfo {
-  const { bytesIn, bytesOut, openConnections, totalConnections, refusedConnections } = session.counters ?? {};
-  const traffic = { bytesIn, bytesOut, openConnections, totalConnections, refusedConnections };
   return {
     uid: session.uid,
     role: parseRole(session.role),
@@ -48,6 +57,7 @@ export function sessionInfo(session: Session, s2cs: string): SessionInfo {
     listeners: session.listeners,
     targets: session.targets,
     security: session.security,
+    transport: session.transport,
     ...(session.created ? { created: new Date(timestampMs(session.created)) } : {}),
     ...(session.expires ? { expires: new Date(timestampMs(session.expires)) } : {}),
     owner: session.owner,
@@ -55,6 +65,14 @@ export function sessionInfo(session: Session, s2cs: string): SessionInfo {
     engine: session.engine,
     gateway: session.gateway,
     maxRate: session.maxRate,
-    traffic: Object.fromEntries(Object.entries(traffic).filter(([, value]) => value !== undefined)),
+    traffic: session.counters ? trafficOf(session.counters) : {},
   };
+}
+
+export function trafficOf(counters: Counters): Traffic {
+  const { bytesIn, bytesOut, openConnections, totalConnections, refusedConnections } = counters;
+  const { failedHandshakes, retransmits, rttUs, droppedDatagrams } = counters;
+  const forwarded = { bytesIn, bytesOut, openConnections, totalConnections, refusedConnections };
+  const path = { failedHandshakes, retransmits, rttUs, droppedDatagrams };
+  return Object.fromEntries(Object.entries({ ...forwarded, ...path }).filter(([, value]) => value !== undefined));
 }

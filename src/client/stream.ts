@@ -1,10 +1,15 @@
 import { formatEndpoint, parseEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError, toSciStreamError } from '../core/errors.js';
 import { createUid, parseUid } from '../core/identity.js';
+import type { Security, Transport } from '../core/protection.js';
+import { Secret } from '../core/secret.js';
 import { abandon, isAmbiguous } from './abandon.js';
 import type { ServerOptions } from '../platform/control-peer.js';
 import { ControlClient, type NewSession } from './control-client.js';
 import type { SessionInfo } from './session-info.js';
+
+/** 256 bits. */
+const keyBytes = 32;
 
 export interface StreamOptions {
   /** The control server beside the producer, as `host:port` or with how to reach it. */
@@ -19,6 +24,10 @@ export interface StreamOptions {
   numConn?: number | undefined;
   /** Bytes per second for the whole stream. */
   maxRate?: number | undefined;
+  /** How the leg between the facilities is protected; absent: as the facility that demands more. */
+  security?: Security | undefined;
+  /** tcp when absent. */
+  transport?: Transport | undefined;
   lifetimeMs?: number | undefined;
   labels?: Readonly<Record<string, string>> | undefined;
   /** Ports wanted for the consumer's side. */
@@ -40,11 +49,10 @@ export interface Stream extends AsyncDisposable {
 }
 
 /**
- * Sets up both ends of a stream. When one of them fails, or `signal` aborts half-way, the other is released before the error
- * is thrown.
+ * Sets up both ends of a stream, with a random key that only they get. When one of them fails, or `signal` aborts half-way, the
+ * other is released before the error is thrown.
  */
 export async function openStream(options: StreamOptions): Promise<Stream> {
-  const { signal, preferredPorts, numConn, maxRate, lifetimeMs, labels } = options;
   const [from, to] = [serverOptions(options.inbound), serverOptions(options.outbound)];
   if (formatEndpoint(parseEndpoint(from.s2cs)) === formatEndpoint(parseEndpoint(to.s2cs))) {
     throw new SciStreamError(
@@ -52,21 +60,44 @@ export async function openStream(options: StreamOptions): Promise<Stream> {
       `Both ends of the stream are ${from.s2cs}; a stream runs between two control servers.`,
     );
   }
-  const uid = options.uid === undefined ? createUid() : parseUid(options.uid);
-  const targets = parseEndpoints(options.targets).map(formatEndpoint);
+  const wanted = {
+    ...options,
+    uid: options.uid === undefined ? createUid() : parseUid(options.uid),
+    targets: parseEndpoints(options.targets).map(formatEndpoint),
+    key: options.security === 'none' ? undefined : Secret.random(keyBytes),
+  };
   using producerSide = new ControlClient(from);
   using consumerSide = new ControlClient(to);
-  const common = { uid, maxRate, lifetimeMs, labels };
-  const inbound = await create(producerSide, { ...common, role: 'PROD', targets, numConn }, signal);
+  const { inbound, outbound } = await openEnds(producerSide, consumerSide, wanted);
+  const { uid } = wanted;
+  const release = (stop?: AbortSignal) => ensureReleased(uid, [from, to], stop);
+  return { uid, inbound, outbound, connect: outbound.listeners, release, [Symbol.asyncDispose]: () => release() };
+}
+
+type WantedStream = StreamOptions & { uid: string; key: Secret | undefined };
+
+interface Ends {
+  inbound: SessionInfo;
+  outbound: SessionInfo;
+}
+
+/** What the first facility demands is asked of the second; what only the second demands is then asked of both. */
+async function openEnds(producerSide: ControlClient, consumerSide: ControlClient, wanted: WantedStream): Promise<Ends> {
+  const { signal, preferredPorts, numConn, targets, uid, maxRate, lifetimeMs, labels, key, transport } = wanted;
+  const common = { uid, maxRate, lifetimeMs, labels, key, transport };
+  const producer = { ...common, role: 'PROD', targets, numConn, security: wanted.security } as const;
+  const inbound = await create(producerSide, producer, signal);
   try {
-    const wanted = { ...common, role: 'CONS', targets: inbound.listeners, preferredPorts } as const;
-    const outbound = await create(consumerSide, wanted, signal);
-    const release = (stop?: AbortSignal) => ensureReleased(uid, [from, to], stop);
-    return { uid, inbound, outbound, connect: outbound.listeners, release, [Symbol.asyncDispose]: () => release() };
+    const security = wanted.security ?? (inbound.security === 'tls-psk' ? 'tls-psk' : undefined);
+    const consumer = { ...common, role: 'CONS', targets: inbound.listeners, preferredPorts, security } as const;
+    const outbound = await create(consumerSide, consumer, signal);
+    if (outbound.security === inbound.security || wanted.security !== undefined) return { inbound, outbound };
   } catch (error) {
     await abandon(producerSide, { uid });
     throw error;
   }
+  await Promise.all([abandon(producerSide, { uid }), abandon(consumerSide, { uid })]);
+  return openEnds(producerSide, consumerSide, { ...wanted, security: 'tls-psk' });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { loadS2csConfig, type S2csConfig } from './s2cs.js';
@@ -13,20 +14,34 @@ describe('settings of a control server', () => {
     vi.unstubAllEnvs();
   });
 
-  it('S4 is safe when nothing is said: loopback only, TLS on', async () => {
+  it('S4 S6 is safe when nothing is said: loopback only, TLS on, no uid as a key', async () => {
     expect(await load({ stateDir: '/tmp/x' })).toEqual({
       listenerIp: '127.0.0.1',
       port: 5000,
       portRange: { kind: 'range', first: 5100, last: 5200 },
       type: 'relay',
+      pskFromUid: false,
+      enforceV1Rate: false,
       ssl: true,
       stateDir: '/tmp/x',
       allowAnonymous: false,
       allowInsecure: false,
       helloTimeout: 180_000,
       maxSessions: 1000,
+      ...{ workers: availableParallelism(), bufferSize: 1 << 20, socketBuffer: 0, idleTimeout: 0, portable: false },
       verbose: false,
       json: false,
+    });
+  });
+
+  it('takes a protection by its name only, also from the environment', async () => {
+    expect((await load({ security: 'none' })).security).toBe('none');
+    vi.stubEnv('SCISTREAM_S2CS_SECURITY', 'tls-psk');
+    vi.stubEnv('SCISTREAM_S2CS_ENFORCE_V1_RATE', 'true');
+    expect(await load()).toMatchObject({ security: 'tls-psk', enforceV1Rate: true });
+    await expect(load({ security: 'TLS' })).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: 'security: security "TLS" must be tls-psk or none.',
     });
   });
 

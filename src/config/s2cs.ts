@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isLoopback, parseIp, parseListenPort } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parsePortRange } from '../core/port-range.js';
+import { parseSecurity } from '../core/protection.js';
 import { parseDuration } from '../core/quantity.js';
 import { flag, loadConfig, parsed, type ConfigSources } from './load.js';
 import { defaultStateDir } from './paths.js';
@@ -13,6 +14,9 @@ const schema = z.strictObject({
   port: parsed(parseListenPort).prefault('5000'),
   portRange: parsed(parsePortRange).prefault('5100-5200'),
   type: z.string().default('relay'),
+  security: parsed(parseSecurity).optional(),
+  pskFromUid: flag.default(false),
+  enforceV1Rate: flag.default(false),
   ssl: flag.default(true),
   serverCrt: z.string().optional(),
   serverKey: z.string().optional(),

@@ -1,18 +1,21 @@
 import { z } from 'zod';
 import { formatEndpoint, parseEndpoint, type Endpoint } from '../core/endpoint.js';
-import type { SessionIdentity } from './session.js';
+import type { SessionIdentity } from './session-context.js';
 
-/** What the agent keeps for us, so that a restarted control server knows its sessions again. */
+/**
+ * What the agent keeps for us, so that a restarted control server knows its sessions again. Never the key: the agent has it,
+ * and nobody else needs it any more.
+ */
 const storedSession = z.object({
   uid: z.string(),
   role: z.enum(['PROD', 'CONS']),
   owner: z.string(),
   labels: z.record(z.string(), z.string()),
-  maxRate: z.number(),
   requestId: z.string(),
   created: z.number(),
   listenerIp: z.string(),
   targets: z.array(z.string()),
+  maxRate: z.number(),
   expires: z.number().optional(),
 });
 
@@ -21,15 +24,21 @@ const key = 'scistream/session';
 /** The part of a session that changes while it lives. */
 export interface StoredProgress {
   readonly targets: readonly Endpoint[];
+  /** Bytes per second, 0 for no limit. */
+  readonly maxRate: number;
   /** Milliseconds since the epoch; undefined: the session never ends by itself. */
   readonly expires: number | undefined;
 }
 
-export function toAnnotations(identity: SessionIdentity, { targets, expires }: StoredProgress): Record<string, string> {
+export function toAnnotations(
+  identity: SessionIdentity,
+  { targets, maxRate, expires }: StoredProgress,
+): Record<string, string> {
   const stored: z.infer<typeof storedSession> = {
     ...identity,
     labels: { ...identity.labels },
     targets: targets.map(formatEndpoint),
+    maxRate,
     ...(expires === undefined ? {} : { expires }),
   };
   return { [key]: JSON.stringify(stored) };
@@ -40,8 +49,8 @@ export function fromAnnotations(
   annotations: Readonly<Record<string, string>>,
 ): { identity: SessionIdentity; progress: StoredProgress } | undefined {
   try {
-    const { expires, targets, ...identity } = storedSession.parse(JSON.parse(annotations[key] ?? ''));
-    return { identity, progress: { targets: targets.map(parseEndpoint), expires } };
+    const { expires, targets, maxRate, ...identity } = storedSession.parse(JSON.parse(annotations[key] ?? ''));
+    return { identity, progress: { targets: targets.map(parseEndpoint), maxRate, expires } };
   } catch {
     return undefined;
   }

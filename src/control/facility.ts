@@ -3,9 +3,11 @@ import { networkInterfaces } from 'node:os';
 import type { Verifier } from '../auth/verifier.js';
 import { isWildcard, parseIp, show, type Endpoint } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
+import type { Security } from '../core/protection.js';
 import type { Logger } from '../observe/logger.js';
 import type { Gateway } from './gateway.js';
 import type { SessionManager } from './session-manager.js';
+import type { TrafficFeed } from './traffic.js';
 
 /** What the routes of both protocol versions work with. */
 export interface Facility {
@@ -14,8 +16,15 @@ export interface Facility {
   /** The gateway node's name. */
   readonly gatewayName: string;
   readonly sessions: SessionManager;
+  readonly traffic: TrafficFeed;
   readonly verifier: Verifier;
   readonly logger: Logger;
+  /** How streams are protected whose request does not ask for more. */
+  readonly security: Security;
+  /** A session without a key uses its uid as the key, as version 1 does. */
+  readonly pskFromUid: boolean;
+  /** The rate of version 1, which Python clients send unasked, is a limit. */
+  readonly enforceV1Rate: boolean;
   /** Where the data listeners are. */
   readonly listenerIp: string;
   /** The most listeners one session may have. */

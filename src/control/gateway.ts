@@ -2,6 +2,8 @@ import type { Client } from '@connectrpc/connect';
 import { parseEndpoint, formatEndpoint, type Endpoint } from '../core/endpoint.js';
 import { SciStreamError, toSciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
+import { parseTransport, type Security, type Transport } from '../core/protection.js';
+import type { Secret } from '../core/secret.js';
 import type { Counters, DataService, InfoResponse, Reservation } from '../gen/scistream/data/v1/data_pb.js';
 
 /** What a session wants reserved. */
@@ -11,8 +13,10 @@ export interface ReserveRequest {
   preferredPorts: readonly number[];
   /** Bytes per second, 0 for no limit. */
   maxRate: number;
-  /** Empty: the default of the data server type. */
-  security: string;
+  security: Security;
+  /** Goes to the data server and nowhere else. */
+  key: Secret | undefined;
+  transport: Transport;
   annotations: Record<string, string>;
 }
 
@@ -20,7 +24,17 @@ export interface ReserveRequest {
 export interface Reserved {
   readonly id: string;
   readonly listeners: readonly Endpoint[];
+  /** As the data server told it. */
   readonly security: string;
+  readonly transport: Transport;
+}
+
+/** What is to become different; what is absent stays as it is. */
+export interface GatewayChange {
+  readonly targets?: readonly Endpoint[] | undefined;
+  /** Bytes per second, 0 for no limit. */
+  readonly maxRate?: number | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** A gateway node as the control server sees it: `scistream.data.v1` in our own types. */
@@ -34,19 +48,26 @@ export class Gateway {
     this.type = type;
   }
 
-  async reserve({ preferredPorts, maxRate, ...request }: ReserveRequest, signal?: AbortSignal): Promise<Reserved> {
-    const message = { ...request, type: this.type, preferredPorts: [...preferredPorts], maxRate: BigInt(maxRate) };
+  async reserve({ preferredPorts, maxRate, key, ...request }: ReserveRequest, signal?: AbortSignal): Promise<Reserved> {
+    const message = {
+      ...request,
+      type: this.type,
+      preferredPorts: [...preferredPorts],
+      maxRate: BigInt(maxRate),
+      ...(key ? { psk: key.expose() } : {}),
+    };
     const { reservation } = await reached(this.#client.reserve(message, signal ? { signal } : {}));
     return toReserved(present(reservation));
   }
 
-  /** Points listener i at `targets[i mod n]`; without targets only the annotations change. */
-  async update(reserved: Reserved, targets: readonly Endpoint[], annotations: Record<string, string>): Promise<void> {
+  /** Points listener i at `targets[i mod n]` and limits the rate, if given. */
+  async update(reserved: Reserved, { targets = [], maxRate, annotations }: GatewayChange): Promise<void> {
     const forwards = reserved.listeners.flatMap((_, index) => {
       const target = targets[index % targets.length];
       return target ? [{ targets: [formatEndpoint(target)] }] : [];
     });
-    await reached(this.#client.update({ id: reserved.id, forwards, annotations }));
+    const limit = maxRate === undefined ? {} : { maxRate: BigInt(maxRate) };
+    await reached(this.#client.update({ id: reserved.id, forwards, annotations: { ...annotations }, ...limit }));
   }
 
   /** The last counters; undefined when the reservation is gone already, with the agent or without it. */
@@ -63,6 +84,12 @@ export class Gateway {
   /** All reservations, or the one with this id. */
   async list(id = ''): Promise<Reservation[]> {
     return (await reached(this.#client.list({ id }))).reservations;
+  }
+
+  /** The counters of every reservation by its id, now and then once a second until `signal` aborts or the agent ends. */
+  async *watch(signal: AbortSignal): AsyncGenerator<Readonly<Record<string, Counters>>> {
+    // It lasts as long as somebody watches, not as long as a call may take.
+    for await (const { countersById } of this.#client.watch({}, { signal, timeoutMs: 0 })) yield countersById;
   }
 
   info(): Promise<InfoResponse> {
@@ -82,8 +109,8 @@ async function reached<T>(call: Promise<T>): Promise<T> {
   }
 }
 
-export function toReserved({ id, listeners, security }: Reservation): Reserved {
-  return { id, listeners: listeners.map(parseEndpoint), security };
+export function toReserved({ id, listeners, security, transport }: Reservation): Reserved {
+  return { id, listeners: listeners.map(parseEndpoint), security, transport: parseTransport(transport) };
 }
 
 function present(reservation: Reservation | undefined): Reservation {

@@ -2,19 +2,21 @@ import { hostname } from 'node:os';
 import type { Verifier } from '../auth/verifier.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { messageOf, SciStreamError } from '../core/errors.js';
+import { messageOf } from '../core/errors.js';
 import { capacityOf, type PortRange } from '../core/port-range.js';
+import type { Security } from '../core/protection.js';
 import { Scope } from '../core/scope.js';
 import { Control } from '../gen/scistream_pb.js';
 import { ControlService } from '../gen/scistream/control/v2/control_pb.js';
-import type { TypeInfo } from '../gen/scistream/data/v1/data_pb.js';
-import { recordTransition } from '../observe/events.js';
+import { recordTransition, type SessionTransition } from '../observe/events.js';
 import type { Logger } from '../observe/logger.js';
 import { RpcServer } from '../platform/rpc-server.js';
+import { chooseSecurity, chooseType } from './data-server-type.js';
 import type { Facility } from './facility.js';
 import { Gateway } from './gateway.js';
 import { LocalAgent } from './local-agent.js';
 import { SessionManager } from './session-manager.js';
+import { TrafficFeed } from './traffic.js';
 import { controlV1 } from './v1/index.js';
 import { controlV2 } from './v2/index.js';
 
@@ -29,6 +31,11 @@ export interface ControlServerOptions {
   portRange: PortRange;
   /** Name or alias of the data server type that sessions get. */
   type: string;
+  /** What sessions get that do not ask for more; undefined: the first that the type offers. */
+  security?: Security | undefined;
+  /** A session without a key uses its uid as the key, as version 1 does. */
+  pskFromUid: boolean;
+  enforceV1Rate: boolean;
   /** PEM; absent: no TLS. */
   tls?: { cert: string; key: string };
   verifier: Verifier;
@@ -46,12 +53,15 @@ export interface ControlServerOptions {
 /** A facility's control server: sessions, the protocol's two versions, and the data server it directs. */
 export class ControlServer {
   readonly address: Endpoint;
+  /** How streams are protected that do not ask for more. */
+  readonly security: Security;
   readonly #rpc: RpcServer;
   readonly #sessions: SessionManager;
   readonly #agent: LocalAgent;
 
-  private constructor(rpc: RpcServer, address: Endpoint, sessions: SessionManager, agent: LocalAgent) {
-    this.address = address;
+  private constructor(rpc: RpcServer, { listenerIp, security, sessions }: Facility, agent: LocalAgent) {
+    this.address = { host: listenerIp, port: rpc.port };
+    this.security = security;
     this.#rpc = rpc;
     this.#sessions = sessions;
     this.#agent = agent;
@@ -78,7 +88,7 @@ export class ControlServer {
         logger,
         ...(tls ? { tls } : {}),
       });
-      return new ControlServer(rpc, { host: listenerIp, port: rpc.port }, facility.sessions, agent);
+      return new ControlServer(rpc, facility, agent);
     } catch (error) {
       await agent.discard();
       throw error;
@@ -96,46 +106,27 @@ export class ControlServer {
 }
 
 async function describeFacility(options: ControlServerOptions, agent: LocalAgent): Promise<Facility> {
-  const { version, listenerIp, portRange, verifier, setupTimeoutMs, maxSessions, clock, logger } = options;
+  const { clock, logger, setupTimeoutMs, maxSessions } = options;
   const { types, name } = await agent.client.info({});
-  const gateway = new Gateway(agent.client, chooseType(options.type, types));
-  const sessions = new SessionManager({
-    gateway,
-    clock,
-    setupTimeoutMs,
-    maxSessions,
-    logger,
-    record: (transition) => {
-      recordTransition(logger, transition);
-    },
-  });
-  const gatewayName = name === '' ? hostname() : name;
-  const maxListeners = capacityOf(portRange);
+  const type = chooseType(options.type, types);
+  const gateway = new Gateway(agent.client, type.name);
+  const record = (transition: SessionTransition): void => {
+    recordTransition(logger, transition);
+  };
   return {
-    version,
+    version: options.version,
     gateway,
-    gatewayName,
-    sessions,
-    verifier,
+    gatewayName: name === '' ? hostname() : name,
+    sessions: new SessionManager({ gateway, clock, setupTimeoutMs, maxSessions, logger, record }),
+    traffic: new TrafficFeed({ gateway, clock, logger }),
+    verifier: options.verifier,
     logger,
-    listenerIp,
-    maxListeners,
+    security: chooseSecurity(options.security, type),
+    pskFromUid: options.pskFromUid,
+    enforceV1Rate: options.enforceV1Rate,
+    listenerIp: options.listenerIp,
+    maxListeners: capacityOf(options.portRange),
     maxSessions,
     setupTimeoutMs,
   };
-}
-
-/** The agent's own name for a type, whatever case or alias the operator used. */
-function chooseType(wanted: string, types: readonly TypeInfo[]): string {
-  const found = types.find(({ name, aliases }) =>
-    [name, ...aliases].some((known) => known.toLowerCase() === wanted.toLowerCase()),
-  );
-  if (!found) {
-    const known = types.flatMap(({ name, aliases }) => [name, ...aliases]).join(', ');
-    throw new SciStreamError('BAD_FORMAT', `--type ${wanted} is not a data server type; known are ${known}.`);
-  }
-  if (!found.available) {
-    throw new SciStreamError('NOT_IMPLEMENTED', `--type ${wanted} cannot run here: ${found.reason}`);
-  }
-  return found.name;
 }

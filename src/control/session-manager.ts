@@ -1,23 +1,23 @@
 import type { Endpoint } from '../core/endpoint.js';
-import { Backoff } from '../core/backoff.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
-import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
 import type { Logger } from '../observe/logger.js';
 import type { Role } from '../core/identity.js';
 import { isFinal } from '../core/session.js';
 import type { Principal } from '../auth/verifier.js';
+import type { Security, Transport } from '../core/protection.js';
+import type { Secret } from '../core/secret.js';
 import { fromAnnotations } from './annotations.js';
 import { toReserved } from './gateway.js';
+import { Observers } from './observers.js';
+import { returnPorts } from './port-return.js';
 import { Rendezvous } from './rendezvous.js';
-import { Session, type SessionContext } from './session.js';
+import { Session } from './session.js';
+import type { SessionContext } from './session-context.js';
 
-export interface ManagerOptions extends Omit<SessionContext, 'releaseReserved' | 'onTrouble'> {
+export interface ManagerOptions extends Pick<SessionContext, 'gateway' | 'clock' | 'setupTimeoutMs' | 'record'> {
   maxSessions: number;
   logger: Logger;
 }
-
-const firstRetryMs = 1_000;
-const longestRetryMs = 60_000;
 
 /** What a caller asks for; every field has been checked. */
 export interface SessionRequest {
@@ -28,7 +28,9 @@ export interface SessionRequest {
   maxRate: number;
   labels: Readonly<Record<string, string>>;
   lifetimeMs: number | undefined;
-  security: string;
+  security: Security;
+  key: Secret | undefined;
+  transport: Transport;
   requestId: string;
   /** See SessionIdentity. */
   listenerIp: string;
@@ -44,6 +46,8 @@ export interface Greeting {
 
 /** The sessions of one facility, each by its uid. Versions 1 and 2 of the protocol are two faces of this. */
 export class SessionManager {
+  /** Told of every change. */
+  readonly observers = new Observers();
   readonly #options: ManagerOptions;
   readonly #context: SessionContext;
   readonly #sessions = new Map<string, Session>();
@@ -54,7 +58,14 @@ export class SessionManager {
     this.#options = options;
     this.#context = {
       ...options,
-      releaseReserved: (id) => this.#release(id),
+      releaseReserved: (id) => returnPorts(id, options),
+      onChange: (session) => {
+        this.observers.changed(session);
+      },
+      onEnd: (session) => {
+        this.#sessions.delete(session.uid);
+        this.observers.changed(session);
+      },
       onTrouble: (uid, error) => {
         options.logger.error({ uid, reason: messageOf(error) }, 'session could not be ended cleanly');
       },
@@ -65,12 +76,12 @@ export class SessionManager {
   /** Reserves listeners for a new session. Throws ALREADY_EXISTS, NO_RESOURCE, UNAVAILABLE or what the data server says. */
   async open(request: SessionRequest, { name: owner }: Principal): Promise<Session> {
     this.#admit(request.uid);
-    const { uid, role, labels, maxRate, requestId, listenerIp, lifetimeMs, ...wanted } = request;
+    const { uid, role, labels, requestId, listenerIp, lifetimeMs, ...wanted } = request;
     const created = this.#options.clock.now();
-    const identity = { uid, role, owner, labels, maxRate, requestId, listenerIp, created };
-    const session = new Session(identity, this.#context, () => void this.#sessions.delete(uid));
+    const identity = { uid, role, owner, labels, requestId, listenerIp, created };
+    const session = new Session(identity, this.#context);
     this.#sessions.set(uid, session);
-    await session.reserve({ role, maxRate, ...wanted }, lifetimeMs);
+    await session.reserve({ role, ...wanted }, lifetimeMs);
     this.#rendezvous.announce(session);
     return session;
   }
@@ -133,9 +144,8 @@ export class SessionManager {
         continue;
       }
       const { identity, progress } = stored;
-      const onEnd = (): void => void this.#sessions.delete(identity.uid);
       const found = { ...progress, reserved: toReserved(reservation) };
-      this.#sessions.set(identity.uid, Session.restore(identity, this.#context, onEnd, found));
+      this.#sessions.set(identity.uid, Session.restore(identity, this.#context, found));
     }
   }
 
@@ -151,7 +161,11 @@ export class SessionManager {
       'UNAVAILABLE',
       'The server is stopping; request the session again when it is back.',
     );
-    await this.#endAll((session) => session.end('release', 'server', 'the server is stopping', reason));
+    try {
+      await this.#endAll((session) => session.end('release', 'server', 'the server is stopping', reason));
+    } finally {
+      this.observers.close(stopping());
+    }
   }
 
   async #endAll(end: (session: Session) => Promise<void>): Promise<void> {
@@ -161,29 +175,8 @@ export class SessionManager {
       throw new AggregateError(failures, `${failures.length} sessions could not be ended cleanly.`);
   }
 
-  /** Now if it can be, else in the background until it is: ports must not stay taken because an agent was slow once. */
-  async #release(id: string): Promise<Counters | undefined> {
-    const { gateway, logger } = this.#options;
-    try {
-      return await gateway.release(id);
-    } catch (error) {
-      logger.error({ reservation: id, reason: messageOf(error) }, 'ports could not be released; trying again');
-      this.#releaseLater(id, new Backoff(firstRetryMs, longestRetryMs));
-      return undefined;
-    }
-  }
-
-  #releaseLater(id: string, backoff: Backoff): void {
-    const { gateway, clock } = this.#options;
-    clock.after(backoff.next(), () => {
-      gateway.release(id).catch(() => {
-        this.#releaseLater(id, backoff);
-      });
-    });
-  }
-
   #admit(uid: string): void {
-    if (this.#draining) throw new SciStreamError('UNAVAILABLE', 'The server is stopping; try again when it is back.');
+    if (this.#draining) throw stopping();
     if (this.#sessions.has(uid))
       throw new SciStreamError('ALREADY_EXISTS', `Session ${uid} exists already; choose another uid.`);
     if (this.#sessions.size >= this.#options.maxSessions) {
@@ -193,6 +186,10 @@ export class SessionManager {
       );
     }
   }
+}
+
+function stopping(): SciStreamError {
+  return new SciStreamError('UNAVAILABLE', 'The server is stopping; try again when it is back.');
 }
 
 /** The same for a uid that nobody has and for one that is not the caller's. */

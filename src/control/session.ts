@@ -1,4 +1,3 @@
-import type { Clock } from '../core/clock.js';
 import { Deferred, orAborted } from '../core/deferred.js';
 import { formatEndpoint, type Endpoint } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
@@ -7,39 +6,15 @@ import { Scope } from '../core/scope.js';
 import { Serial } from '../core/serial.js';
 import { isFinal, transition, type SessionEvent, type SessionState } from '../core/session.js';
 import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
-import type { SessionTransition } from '../observe/events.js';
 import { toAnnotations, type StoredProgress } from './annotations.js';
-import type { Gateway, Reserved, ReserveRequest } from './gateway.js';
-
-/** What a session is, apart from what happens to it. */
-export interface SessionIdentity {
-  readonly uid: string;
-  readonly role: Role;
-  readonly owner: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Bytes per second, 0 for no limit. */
-  readonly maxRate: number;
-  /** Idempotency key of the call that opened it; empty when there was none. */
-  readonly requestId: string;
-  /** Milliseconds since the epoch. */
-  readonly created: number;
-  /** The address shown for its listeners where they listen on every interface; empty: the one the caller reached. */
-  readonly listenerIp: string;
-}
-
-export interface SessionContext {
-  readonly gateway: Gateway;
-  readonly clock: Clock;
-  /** Milliseconds within which the Hello, and then the targets, must come. */
-  readonly setupTimeoutMs: number;
-  readonly record: (transition: SessionTransition) => void;
-  /** Gives ports back; does not fail for good when the data server cannot be reached now. */
-  readonly releaseReserved: (id: string) => Promise<Counters | undefined>;
-  /** Something went wrong where no caller waits for it. */
-  readonly onTrouble: (uid: string, error: unknown) => void;
-}
-
-type EndEvent = Exclude<SessionEvent, 'hello' | 'forwarding'>;
+import type { Reserved, ReserveRequest } from './gateway.js';
+import {
+  endError,
+  type EndEvent,
+  type SessionChange,
+  type SessionContext,
+  type SessionIdentity,
+} from './session-context.js';
 
 /**
  * One stream's end at this facility. It owns all it has (ports, forwarder, timers, waiting calls) and frees it when it ends,
@@ -60,16 +35,21 @@ export class Session {
   #expires: number | undefined;
   #application: readonly Endpoint[] = [];
   #targets: readonly Endpoint[] = [];
+  #maxRate = 0;
   #lastError = '';
   /** Why it ended, for whoever still asks something of it. */
   #endError: SciStreamError | undefined;
   #lastCounters: Counters | undefined;
+  #freed = false;
 
-  constructor(identity: SessionIdentity, context: SessionContext, onEnd: () => void) {
+  constructor(identity: SessionIdentity, context: SessionContext) {
     this.identity = identity;
     this.#context = context;
     // Freed last, so that the uid can be used again only when everything of it is gone.
-    this.#scope.defer(onEnd);
+    this.#scope.defer(() => {
+      this.#freed = true;
+      context.onEnd(this);
+    });
     this.#scope.defer(() => {
       this.#setupTimer?.[Symbol.dispose]();
       this.#lifetimeTimer?.[Symbol.dispose]();
@@ -80,12 +60,12 @@ export class Session {
   static restore(
     identity: SessionIdentity,
     context: SessionContext,
-    onEnd: () => void,
     found: StoredProgress & { reserved: Reserved },
   ): Session {
-    const session = new Session(identity, context, onEnd);
+    const session = new Session(identity, context);
     session.#own(found.reserved);
     session.#targets = found.targets;
+    session.#maxRate = found.maxRate;
     session.#state = 'active';
     session.#registered.resolve();
     session.#active.resolve();
@@ -121,12 +101,22 @@ export class Session {
     return this.#application;
   }
 
+  /** Bytes per second, 0 for no limit. */
+  get maxRate(): number {
+    return this.#maxRate;
+  }
+
   get expires(): number | undefined {
     return this.#expires;
   }
 
   get lastError(): string {
     return this.#lastError;
+  }
+
+  /** True from its end until it holds nothing any more; then its last counters are known, if they can be. */
+  get ending(): boolean {
+    return isFinal(this.#state) && !this.#freed;
   }
 
   /** The counters at the end; absent while it lives. */
@@ -148,9 +138,10 @@ export class Session {
   async reserve(request: Omit<ReserveRequest, 'annotations'>, lifetimeMs: number | undefined): Promise<void> {
     this.#record(undefined, 'requested', this.owner, `${request.numListeners} listeners`);
     if (lifetimeMs !== undefined) this.#expires = this.#context.clock.now() + lifetimeMs;
+    this.#maxRate = request.maxRate;
     try {
       await this.#turn.run(async () => {
-        const annotations = toAnnotations(this.identity, { targets: [], expires: this.#expires });
+        const annotations = this.#annotationsWith({});
         this.#own(await this.#context.gateway.reserve({ ...request, annotations }));
       });
     } catch (error) {
@@ -189,34 +180,25 @@ export class Session {
     this.#register(actor, 'Hello');
   }
 
-  /** Points the listeners at targets. A session that cannot get its first targets has failed. */
-  update(targets: readonly Endpoint[], actor: string): Promise<void> {
+  /** Gives it what the change holds, all or nothing. A session that cannot get its first targets has failed. */
+  update(change: SessionChange, actor: string): Promise<void> {
     return this.#turn.run(async () => {
       this.#assertLive();
+      const { targets, maxRate, lifetimeMs } = change;
+      const expires = lifetimeMs === undefined ? this.#expires : this.#context.clock.now() + lifetimeMs;
       const reserved = await this.#reserved.promise;
       try {
-        const annotations = toAnnotations(this.identity, { targets, expires: this.#expires });
-        await this.#context.gateway.update(reserved, targets, annotations);
+        const annotations = this.#annotationsWith({ ...change, expires });
+        await this.#context.gateway.update(reserved, { targets, maxRate, annotations });
       } catch (error) {
-        if (this.#state !== 'active') this.#endSoon('fail', 'agent', messageOf(error), error);
+        if (targets && this.#state !== 'active') this.#endSoon('fail', 'agent', messageOf(error), error);
         throw error;
       }
       this.#assertLive();
-      this.#targets = targets;
-      this.#register(actor, 'targets');
-      this.#apply('forwarding', actor, listText(targets));
-      this.#setupTimer?.[Symbol.dispose]();
-      this.#active.resolve();
-    });
-  }
-
-  /** The session ends `lifetimeMs` from now instead of when it was to end. */
-  extend(lifetimeMs: number): Promise<void> {
-    return this.#turn.run(async () => {
-      this.#assertLive();
-      this.#expireAt(this.#context.clock.now() + lifetimeMs);
-      const annotations = toAnnotations(this.identity, { targets: this.#targets, expires: this.#expires });
-      await this.#context.gateway.update(await this.#reserved.promise, [], annotations);
+      if (maxRate !== undefined) this.#maxRate = maxRate;
+      if (lifetimeMs !== undefined && expires !== undefined) this.#expireAt(expires);
+      if (targets) this.#forwardTo(targets, actor);
+      else this.#context.onChange(this);
     });
   }
 
@@ -240,12 +222,30 @@ export class Session {
     });
   }
 
+  #forwardTo(targets: readonly Endpoint[], actor: string): void {
+    this.#targets = targets;
+    this.#register(actor, 'targets');
+    this.#apply('forwarding', actor, listText(targets));
+    this.#setupTimer?.[Symbol.dispose]();
+    this.#active.resolve();
+  }
+
+  /** What the agent is to keep once a change has been made. */
+  #annotationsWith({
+    targets = this.#targets,
+    maxRate = this.#maxRate,
+    expires = this.#expires,
+  }: { [K in keyof StoredProgress]?: StoredProgress[K] | undefined }): Record<string, string> {
+    return toAnnotations(this.identity, { targets, maxRate, expires });
+  }
+
   #own(reserved: Reserved): void {
     this.#scope.defer(async () => {
       this.#lastCounters = await this.#context.releaseReserved(reserved.id);
     });
     this.#ports = reserved;
     this.#reserved.resolve(reserved);
+    if (!isFinal(this.#state)) this.#context.onChange(this);
   }
 
   #register(actor: string, reason: string): void {
@@ -283,21 +283,11 @@ export class Session {
 
   #record(from: SessionState | undefined, to: SessionState, actor: string, reason: string): void {
     this.#context.record({ uid: this.uid, from, to, actor, reason });
+    if (!isFinal(to)) this.#context.onChange(this);
   }
 
   #assertLive(): void {
     if (this.#endError) throw this.#endError;
-  }
-}
-
-function endError(event: EndEvent, uid: string, reason: string): SciStreamError {
-  switch (event) {
-    case 'expire':
-      return new SciStreamError('TIMEOUT', `Session ${uid} has expired: ${reason}.`);
-    case 'fail':
-      return new SciStreamError('SERVER_ERR', `Session ${uid} has failed: ${reason}`);
-    case 'release':
-      return new SciStreamError('CANCELED', `Session ${uid} was released: ${reason}.`);
   }
 }
 

@@ -33,6 +33,26 @@ export function parseTransport(text: string): Transport {
   return text;
 }
 
+/** True when `security` protects less than `demanded`. */
+export function isWeaker(security: Security, demanded: Security): boolean {
+  return securities.indexOf(security) > securities.indexOf(demanded);
+}
+
+/**
+ * The key that version 1 derives from a uid: without its dashes, read as hexadecimal digits. Undefined when that does not give
+ * a key. Whoever is told the uid knows it.
+ */
+export function keyFromUid(uid: string): Secret | undefined {
+  return keyFromHex(uid.replaceAll('-', ''));
+}
+
+/** Undefined when the text is no key written as 32 to 128 hexadecimal digits. */
+export function keyFromHex(text: string): Secret | undefined {
+  const wellFormed =
+    /^(?:[0-9a-f]{2})+$/i.test(text) && text.length >= 2 * shortestKey && text.length <= 2 * longestKey;
+  return wellFormed ? new Secret(Buffer.from(text, 'hex')) : undefined;
+}
+
 /** Undefined when there are no bytes. The message never shows them. */
 export function parseKey(bytes: Uint8Array): Secret | undefined {
   if (bytes.length === 0) return undefined;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 
 const hidden = '***';
@@ -8,6 +9,11 @@ export class Secret {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Uint8Array.from(bytes);
+  }
+
+  /** `length` bytes of the system's random generator. */
+  static random(length: number): Secret {
+    return new Secret(randomBytes(length));
   }
 
   /** The bytes themselves, for the one place that needs them. */

@@ -6,7 +6,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import { formatEndpoint, type Endpoint } from '../core/endpoint.js';
 import { abortReason } from '../core/deferred.js';
 import type { SciStreamError } from '../core/errors.js';
-import { fromConnectError } from './rpc-errors.js';
+import { fromConnectError, translated } from './rpc-errors.js';
 
 /** A list of a hundred thousand sessions. */
 const largestMessage = 256 << 20;
@@ -90,7 +90,8 @@ function understandErrors(transport: Transport, peer: string): Transport {
     },
     async stream(method, signal, ...rest) {
       try {
-        return await transport.stream(method, signal, ...rest);
+        const response = await transport.stream(method, signal, ...rest);
+        return { ...response, message: translated(response.message, (error) => understand(error, signal)) };
       } catch (error) {
         throw understand(error, signal);
       }

@@ -8,17 +8,33 @@ const codeTrailer = 'scistream-code';
 /** Server side: every failure leaves as one status, one code and one sentence; only defects are logged with a stack. */
 export function answerErrors(logger: Logger): Interceptor {
   return (next) => async (request) => {
-    try {
-      return await next(request);
-    } catch (error) {
-      if (error instanceof ConnectError) throw error;
+    const answer = (error: unknown): ConnectError => {
+      if (error instanceof ConnectError) return error;
       const known = toSciStreamError(error);
       const rpc = `${request.service.typeName}/${request.method.name}`;
       if (known.code === 'SERVER_ERR') logger.error({ err: error, rpc }, 'call failed');
       else logger.debug({ code: known.code, rpc }, known.message);
-      throw toConnectError(known);
+      return toConnectError(known);
+    };
+    try {
+      const response = await next(request);
+      return response.stream ? { ...response, message: translated(response.message, answer) } : response;
+    } catch (error) {
+      throw answer(error);
     }
   };
+}
+
+/** The same messages, with what `translate` makes of the failure that ends them. */
+export async function* translated<T>(
+  messages: AsyncIterable<T>,
+  translate: (error: unknown) => Error,
+): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw translate(error);
+  }
 }
 
 export function toConnectError(error: SciStreamError): ConnectError {

@@ -5,6 +5,8 @@ import { fails, succeeds } from './commands.js';
 const reaching = ['--server-cert', '--ssl', '--scope', '--timeout'];
 const requesting = ['--s2cs', '--num-conn', '--rate', '--label', '--lifetime', '--json', ...reaching];
 const server = ['--version', '--listener-ip', '--port-range', '--config', '--verbose'];
+const relaying = ['--workers', '--buffer-size', '--socket-buffer', '--idle-timeout', '--portable'];
+const keyed = ['--security', '--udp', '--key-file'];
 const controller = ['--ports', '--json', ...reaching];
 
 /** The options that scripts and documents rely on. */
@@ -13,19 +15,29 @@ const commands: [ProgramName, string, string[]][] = [
     ...(['s2cs', ''] as const),
     [
       ...[...server, '--port', '--type', '--server-crt', '--server-key', '--ssl', '--state-dir', '--json'],
-      ...['--allow-anonymous', '--allow-insecure', '--hello-timeout', '--max-sessions'],
+      ...['--allow-anonymous', '--allow-insecure', '--hello-timeout', '--max-sessions', ...relaying],
+      ...['--security', '--psk-from-uid', '--enforce-v1-rate'],
     ],
   ],
-  ['s2ds', '', [...server, '--socket', '--name', '--managed']],
+  ['s2ds', '', [...server, '--socket', '--name', '--managed', ...relaying]],
   ['s2uc', '', ['--version']],
-  ['s2uc', 'stream', ['--inbound', '--targets', '--outbound', '--receiver-ports', '--uid', '--hold', ...reaching]],
+  [
+    's2uc',
+    'stream',
+    ['--inbound', '--targets', '--outbound', '--receiver-ports', '--uid', '--hold', '--security', '--udp', ...reaching],
+  ],
   ['s2uc', 'list', ['--s2cs', '--label', '--json', ...reaching]],
   ['s2uc', 'show', ['--s2cs', '--json', ...reaching]],
-  ['s2uc', 'update', ['--s2cs', '--targets', '--lifetime', '--json', ...reaching]],
+  ['s2uc', 'watch', ['--s2cs', '--label', '--json', ...reaching]],
+  ['s2uc', 'update', ['--s2cs', '--targets', '--rate', '--lifetime', '--json', ...reaching]],
   ['s2uc', 'release', ['--s2cs', '--all', '--json', ...reaching]],
-  ['s2uc', 'inbound-request', [...requesting, '--remote-ip', '--receiver-ports', '--mock', '--uid']],
-  ['s2uc', 'outbound-request', [...requesting, '--remote-ip', '--receiver-ports', '--mock']],
-  ['s2uc', 'prod-req', [...requesting, '--uid']],
+  [
+    's2uc',
+    'inbound-request',
+    [...requesting, '--remote-ip', '--receiver-ports', '--mock', '--uid', ...keyed, '--force'],
+  ],
+  ['s2uc', 'outbound-request', [...requesting, '--remote-ip', '--receiver-ports', '--mock', ...keyed]],
+  ['s2uc', 'prod-req', [...requesting, '--uid', ...keyed, '--force']],
   ['s2uc', 'login', ['--s2cs', ...reaching]],
   ['s2uc', 'logout', ['--scope']],
   ['s2uc', 'check-auth', ['--ip', '--json', ...reaching]],

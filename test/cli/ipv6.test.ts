@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseEndpoint } from '../../src/core/endpoint.js';
-import { twoFacilities } from '../support/facility.js';
+import { plainFacilities, twoFacilities } from '../support/facility.js';
 import { echo, exchange } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 import { at, between, session, stream, succeeds, succeedsWithJson, trusting } from './commands.js';
@@ -23,7 +23,7 @@ describe('R17 IPv6', () => {
   });
 
   it('R17 works with the commands for one end, which print brackets', async () => {
-    const [producer, consumer] = await twoFacilities(['--listener-ip', '[::1]']);
+    const [producer, consumer] = await plainFacilities(['--listener-ip', '[::1]']);
     const { port } = parseEndpoint((await echo('::1')).address);
     const application = ['--remote-ip', '::1', '--receiver-ports', String(port)];
     const inbound = await succeeds('s2uc', ['inbound-request', ...at(producer), ...application, '--uid', 'six']);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { Facility, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities } from '../support/facility.js';
 import { exchange, saying } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 import { at, fails, failsInOneSentence, session, succeeds, succeedsWithJson, trusting } from './commands.js';
@@ -11,7 +11,7 @@ const somewhere = ['127.0.0.1:7000'];
 
 describe('s2uc list, show, update and release', () => {
   it('lists the sessions of several servers, for scripts and for people', async () => {
-    const [one, two] = await twoFacilities();
+    const [one, two] = await plainFacilities();
     const both = ['--s2cs', one.address, '--s2cs', two.address, ...trusting(one, two)];
     const nothing = await succeeds('s2uc', ['list', ...both]);
     expect([nothing.stdout, nothing.stderr]).toEqual(['', 'No live sessions.\n']);
@@ -26,9 +26,9 @@ describe('s2uc list, show, update and release', () => {
     expect(chosen.map(({ uid }) => uid)).toEqual(['a']);
     const { stdout, stderr } = await succeeds('s2uc', ['list', ...both]);
     const [title = '', ...rows] = stdout.trimEnd().split('\n');
-    expect(title).toMatch(/^UID +ROLE +STATE +S2CS +LISTENERS +TARGETS +IN +OUT +OPEN$/);
+    expect(title).toMatch(/^UID +ROLE +STATE +S2CS +LISTENERS +TARGETS +SECURITY +RATE +IN +OUT +OPEN$/);
     expect(rows).toHaveLength(2);
-    expect(rows[0]).toMatch(/^a +PROD +active +\S+ +127\.0\.0\.1:\d+ +127\.0\.0\.1:7000 +0 B +0 B +0$/);
+    expect(rows[0]).toMatch(/^a +PROD +active +\S+ +127\.0\.0\.1:\d+ +127\.0\.0\.1:7000 +none +- +0 B +0 B +0$/);
     expect(stderr).toBe('');
   });
 
@@ -54,6 +54,7 @@ describe('s2uc list, show, update and release', () => {
         `listeners: ${first(listeners)}`,
         `targets: ${target.address}`,
         'security: none',
+        'transport: tcp',
         'rate: not limited',
         'expires: never',
         'labels: job=1',
@@ -75,7 +76,7 @@ describe('s2uc list, show, update and release', () => {
     const moved = await succeeds('s2uc', [...update, '--targets', after.address]);
     expect(moved.stdout).toBe(`Session moved forwards to ${after.address}.\n`);
     expect(await exchange(first(listeners), '')).toBe('after');
-    await fails('s2uc', update, { code: 2, says: /needs new targets, a new lifetime, or both/ });
+    await fails('s2uc', update, { code: 2, says: /needs new targets, a new rate, a new lifetime, or several/ });
     const ending = await succeedsWithJson(session, 's2uc', [...update, '--lifetime', '1s']);
     expect(ending).toMatchObject({ uid: 'moved', targets: [after.address], listeners });
     await facility.holdsNothing();
@@ -84,7 +85,7 @@ describe('s2uc list, show, update and release', () => {
   });
 
   it('releases one stream at all its servers, or everything', async () => {
-    const [one, two] = await twoFacilities();
+    const [one, two] = await plainFacilities();
     const both = ['--s2cs', `${one.address}, ${two.address}`, ...trusting(one, two)];
     for (const uid of ['first', 'second', 'third']) {
       await one.client().createSession({ uid, role: 'PROD', targets: somewhere });

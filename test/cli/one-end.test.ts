@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEndpoint } from '../../src/core/endpoint.js';
-import { Facility, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities } from '../support/facility.js';
 import { run, start } from '../support/program.js';
 import { echo, exchange, freePortRange } from '../support/tcp.js';
 import { first, requested } from '../support/v1.js';
@@ -15,7 +15,7 @@ function scriptLines(stdout: string): { identity: string; listeners: string[] } 
 
 describe('one end at a time, as with the Python tools', () => {
   it('opens a stream by the commands of the tutorials and prints the lines that scripts read', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const application = await echo();
     const { port } = parseEndpoint(application.address);
     const inbound = await succeeds('s2uc', [

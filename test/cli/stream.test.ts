@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseEndpoint } from '../../src/core/endpoint.js';
-import { Facility, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities, streamSecurity, twoFacilities } from '../support/facility.js';
 import { echo, exchange, freePortRange, saying } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 import { between, fails, session, stream, succeeds, succeedsWithJson, trusting } from './commands.js';
@@ -21,7 +21,7 @@ describe('s2uc stream', () => {
     const args = ['stream', ...between(producer, consumer), '--targets', target, ...wanted];
     const asked = Date.now();
     const opened = await succeedsWithJson(stream, 's2uc', args);
-    const common = { uid: 'run.1', state: 'active', security: 'none' };
+    const common = { uid: 'run.1', state: 'active', security: streamSecurity };
     expect(opened).toMatchObject({
       uid: 'run.1',
       inbound: { ...common, role: 'PROD', s2cs: producer.address, targets: [target] },
@@ -41,7 +41,7 @@ describe('s2uc stream', () => {
   });
 
   it('tells people where to connect, listener by listener, and how to end it; that it is not encrypted on stderr', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const targets = `${(await saying('zero')).address},${(await saying('one')).address}`;
     const args = ['stream', ...between(producer, consumer), '--targets', targets, '--num_conn', '4'];
     const { stdout, stderr } = await succeeds('s2uc', args);

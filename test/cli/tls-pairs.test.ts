@@ -2,7 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { Facility, temporaryDir, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities, temporaryDir, twoFacilities } from '../support/facility.js';
 import { echo, exchange } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 import { fails, failsInOneSentence, session, stream, succeedsWithJson, trusting } from './commands.js';
@@ -33,7 +33,7 @@ describe('R21 TLS on either side', () => {
   });
 
   it('R21 servers without TLS serve clients without, and tell the others that they have none', async () => {
-    const [facility, other] = await twoFacilities(['--ssl=False']);
+    const [facility, other] = await plainFacilities(['--ssl=False']);
     const { address } = facility;
     const target = (await echo()).address;
     const request = ['outbound_request', 'plain', target, '--s2cs', address, '--ssl=False'];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ControlClient, openStream, requestSession, SciStreamError } from '../../src/index.js';
-import { twoFacilities } from '../support/facility.js';
+import { plainFacilities, twoFacilities } from '../support/facility.js';
 import { echo, exchange, freePortRange, serve } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 
@@ -37,7 +37,7 @@ describe('the client library', () => {
   });
 
   it('releases the inbound end when the outbound one is refused', async () => {
-    const [producer, consumer] = await twoFacilities(['--port-range', await freePortRange(2)]);
+    const [producer, consumer] = await plainFacilities(['--port-range', await freePortRange(2)]);
     await consumer.client().createSession({ role: 'CONS', targets: ['127.0.0.1:1'], numConn: 2 });
     const opening = openStream({ inbound: producer.server, outbound: consumer.server, targets: ['127.0.0.1:7000'] });
     await expect(opening).rejects.toMatchObject({ code: 'NO_RESOURCE' });
@@ -60,7 +60,7 @@ describe('the client library', () => {
   });
 
   it('R11 giving up a request of version 1 ends the call in flight and frees its ports', async () => {
-    const [facility] = await twoFacilities();
+    const [facility] = await plainFacilities();
     using client = new ControlClient(facility.server);
     const requesting = requestSession(client, {
       uid: 'given-up',
@@ -73,7 +73,7 @@ describe('the client library', () => {
   });
 
   it("giving up a request does not release somebody's live session with the same uid", async () => {
-    const [facility, other] = await twoFacilities();
+    const [facility, other] = await plainFacilities();
     await facility.client().createSession({ uid: 'live', role: 'PROD', targets: ['127.0.0.1:7000'] });
     const wanted = { uid: 'live', targets: ['127.0.0.1:7000'], inbound: facility.server, outbound: other.server };
     // However the second request ends, refused or given up at some moment, the first session is not its to end.
@@ -98,7 +98,7 @@ describe('the client library', () => {
   });
 
   it.each([{ maxRate: 1.5 }, { numConn: 1.5 }, { numConn: -1 }, { maxRate: NaN }])('refuses %o', async (wrong) => {
-    const [facility] = await twoFacilities();
+    const [facility] = await plainFacilities();
     const creating = facility.client().createSession({ role: 'PROD', targets: ['127.0.0.1:7000'], ...wrong });
     await expect(creating).rejects.toMatchObject({ code: 'BAD_FORMAT' });
   });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Facility, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities } from '../support/facility.js';
 import { accepts, connect, echo, exchange, freePortRange, readAll, saying } from '../support/tcp.js';
 import { first, openEnd, requested, stateOf } from '../support/v1.js';
 
 describe('version 1, as Python clients use it', () => {
   it('carries a stream through both facilities: inbound, outbound, release', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const application = await echo();
     const inbound = await openEnd(producer.v1().v1, 'flow', 'PROD', [application.address]);
     expect(inbound.prodListeners).toEqual([application.address]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEndpoint } from '../../src/core/endpoint.js';
-import { Facility, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities, twoFacilities } from '../support/facility.js';
 import { run } from '../support/program.js';
 import { requirePrograms } from '../support/requires.js';
 import { accepts, echo, exchange, saying } from '../support/tcp.js';
@@ -14,7 +14,7 @@ describe.runIf(able)('streams that a Python client opens', () => {
   const stubs = pythonStubs('upstream');
 
   it('carries data from the consumer through both facilities to the producer and back, and ends by release', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const [here, there] = [new PythonClient(producer, stubs()), new PythonClient(consumer, stubs())];
     const application = await echo();
     const inbound = await here.inbound([portOf(application)], '--num_conn', '1');
@@ -36,8 +36,26 @@ describe.runIf(able)('streams that a Python client opens', () => {
     expect(await accepts(entrance)).toBe(false);
   });
 
+  it('S6 are encrypted with the uid as the key where the operator allows it, and refused with the way out elsewhere', async () => {
+    const demanding = ['--security', 'tls-psk'];
+    const [producer, consumer] = await twoFacilities([...demanding, '--psk-from-uid']);
+    const [here, there] = [new PythonClient(producer, stubs()), new PythonClient(consumer, stubs())];
+    const inbound = await here.inbound([portOf(await echo())], '--num_conn', '1');
+    const outbound = await there.outbound(inbound.uid, inbound.req.listeners, '--num_conn', '1');
+    expect(await exchange(first(outbound.req.listeners), 'by uid')).toBe('by uid');
+    for (const facility of [producer, consumer]) {
+      expect((await facility.client().getSession(inbound.uid)).security).toBe('tls-psk');
+      expect(facility.program.stderr).toMatch(new RegExp(`"uid":"${inbound.uid}".*--psk-from-uid`));
+    }
+    const strict = new PythonClient(await Facility.start(demanding), stubs());
+    expect((await strict.try('req', inbound.uid, 'PROD')).req).toEqual({
+      code: 'INVALID_ARGUMENT',
+      details: expect.stringMatching(/Python clients .* --psk-from-uid\.$/) as string,
+    });
+  });
+
   it("points upstream's five listeners at five targets, and after an update at three, listener i at i mod n", async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const names = ['one', 'two', 'three', 'four', 'five'];
     const applications = await Promise.all(names.map(saying));
     const here = new PythonClient(producer, stubs());
@@ -95,7 +113,7 @@ describe.runIf(able)('streams that a Python client opens', () => {
   });
 
   it('joins an end opened by Python and one opened by s2uc, either way round', async () => {
-    const [producer, consumer] = await twoFacilities();
+    const [producer, consumer] = await plainFacilities();
     const application = await echo();
     const [here, there] = [new PythonClient(producer, stubs()), new PythonClient(consumer, stubs())];
     const ports = String(portOf(application));

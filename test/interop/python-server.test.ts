@@ -18,7 +18,7 @@ describe.runIf(requirePrograms(pythonGrpc))('our user client at a Python control
     const finished = await run('s2uc', ['inbound_request', ...server.reach, ...ports, '--num_conn', '2']);
     const uid = scriptLines(finished, `${server.address} NO_AUTH PROD`, ['127.0.0.1:5100', '127.0.0.1:5101']);
     const application = ['127.0.0.1:5074', '127.0.0.1:5075'];
-    expect(await server.calls('req')).toMatchObject([{ uid, role: 'PROD', num_conn: 2, rate: 10_000 }]);
+    expect(await server.calls('req')).toMatchObject([{ uid, role: 'PROD', num_conn: 2, rate: 0 }]);
     expect((await server.calls('hello')).at(-1)).toMatchObject({ uid, role: 'PROD', prod_listeners: application });
     expect(await server.calls('update')).toMatchObject([{ uid, role: 'PROD', remote_listeners: application }]);
     expect(await server.calls('release')).toEqual([]);
@@ -32,7 +32,7 @@ describe.runIf(requirePrograms(pythonGrpc))('our user client at a Python control
     const finished = await run('s2uc', ['outbound-request', ...server.reach, ...flags, uid, inbound.join(',')]);
     const listeners = [0, 1, 2, 3, 4].map((index) => `127.0.0.1:${5100 + index}`);
     expect(scriptLines(finished, `${server.address} NO_AUTH CONS`, listeners)).toBe(uid);
-    expect(await server.calls('req')).toMatchObject([{ uid, role: 'CONS', num_conn: 5, rate: 10_000 }]);
+    expect(await server.calls('req')).toMatchObject([{ uid, role: 'CONS', num_conn: 5, rate: 0 }]);
     expect((await server.calls('hello')).at(-1)).toMatchObject({ uid, role: 'PROD' });
     expect(await server.calls('update')).toMatchObject([{ uid, role: 'CONS', remote_listeners: inbound }]);
   });

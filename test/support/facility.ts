@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { createClient, type Client } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ControlClient } from '../../src/client/control-client.js';
+import type { Security } from '../../src/core/protection.js';
 import { until } from '../../src/core/until.js';
 import { Control } from '../../src/gen/scistream_pb.js';
 import { DataService } from '../../src/gen/scistream/data/v1/data_pb.js';
@@ -20,7 +21,14 @@ const startLine = z.object({ address: z.string(), certificate: z.string().option
 /** What a control server may leave in its state folder. */
 const lasting = ['s2ds.log', 'server.crt', 'server.key'];
 
-const usual = ['--json', '--port', '0', '--port-range', '0'];
+/** Tests that open one end and talk to its listeners in plain TCP are the rule; the others say so. */
+const usual = ['--json', '--port', '0', '--port-range', '0', '--security', 'none'];
+
+/**
+ * What two facilities of a stream demand, whose listeners only each other's data server connects to. Change it to `tls-psk`,
+ * the product's default, as soon as the portable engine encrypts.
+ */
+export const streamSecurity: Security = 'none';
 
 /** A certificate for all tests that are not about certificates: making one costs half a second. */
 function shared(): string[] {
@@ -147,9 +155,15 @@ async function endOrphan(stateDir: string): Promise<void> {
   await until(`the end of the orphaned s2ds ${pid}`, 5_000, () => !isRunning(pid));
 }
 
-/** Two facilities, as every stream needs. */
+/** Two facilities, as every stream needs that is opened at both ends. */
 export async function twoFacilities(args: readonly string[] = []): Promise<[Facility, Facility]> {
-  return Promise.all([Facility.start(args), Facility.start(args)]);
+  const demanding = ['--security', streamSecurity, ...args];
+  return Promise.all([Facility.start(demanding), Facility.start(demanding)]);
+}
+
+/** Two facilities whose listeners take plain TCP, for tests that open each end by itself. */
+export async function plainFacilities(args: readonly string[] = []): Promise<[Facility, Facility]> {
+  return twoFacilities(['--security', 'none', ...args]);
 }
 
 /** A gRPC client without our error handling: what a peer really gets on the wire. */

@@ -1,13 +1,15 @@
-import { createClient, createRouterTransport, type Client } from '@connectrpc/connect';
+import { createClient, createRouterTransport, type Client, type ServiceImpl } from '@connectrpc/connect';
 import { pino } from 'pino';
 import { none } from '../../src/auth/none.js';
 import type { Verifier } from '../../src/auth/verifier.js';
 import type { Facility } from '../../src/control/facility.js';
 import { Gateway } from '../../src/control/gateway.js';
 import { SessionManager } from '../../src/control/session-manager.js';
+import { TrafficFeed } from '../../src/control/traffic.js';
 import { controlV1 } from '../../src/control/v1/index.js';
 import { controlV2 } from '../../src/control/v2/index.js';
 import { systemClock } from '../../src/core/clock.js';
+import type { Security } from '../../src/core/protection.js';
 import { Agent } from '../../src/data/agent.js';
 import { dataService } from '../../src/data/service.js';
 import { ControlService } from '../../src/gen/scistream/control/v2/control_pb.js';
@@ -20,6 +22,8 @@ export interface MemoryFacility {
   readonly facility: Facility;
   readonly agent: Agent;
   readonly transitions: SessionTransition[];
+  /** Every line of both servers' log, with all levels. */
+  readonly logged: string[];
   readonly v1: Client<typeof Control>;
   readonly v2: Client<typeof ControlService>;
 }
@@ -28,13 +32,38 @@ const portableEngine = { workers: 1, portable: true, bufferSize: 1 << 20, socket
 
 export interface MemoryOptions {
   verifier?: Verifier;
+  security?: Security;
+  pskFromUid?: boolean;
+  enforceV1Rate?: boolean;
   /** Lets a test decide when a call to the data server is answered. */
   beforeDataCall?: () => Promise<unknown>;
+  /** Told of every watch at the data server: 1 when it is opened, -1 when it has ended. */
+  onDataWatch?: (change: 1 | -1) => void;
+}
+
+function countWatches(
+  service: ServiceImpl<typeof DataService>,
+  onDataWatch: (change: 1 | -1) => void,
+): ServiceImpl<typeof DataService> {
+  return {
+    ...service,
+    async *watch(request, context) {
+      onDataWatch(1);
+      try {
+        yield* service.watch(request, context);
+      } finally {
+        onDataWatch(-1);
+      }
+    },
+  };
 }
 
 /** A facility with all of its own parts in this process and no sockets: for what depends on order, not on networks. */
-export function memoryFacility({ verifier = none, beforeDataCall }: MemoryOptions = {}): MemoryFacility {
-  const logger = pino({ level: 'silent' });
+export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
+  const { verifier = none, security = 'none', pskFromUid = false, enforceV1Rate = false, beforeDataCall } = options;
+  const { onDataWatch = () => undefined } = options;
+  const logged: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line) => void logged.push(line) });
   const listenerIp = '127.0.0.1';
   const portRange = { kind: 'system' } as const;
   const agent = new Agent({ listenerIp, portRange, logger, engines: portableEngine });
@@ -43,7 +72,10 @@ export function memoryFacility({ verifier = none, beforeDataCall }: MemoryOption
     ({ service }) =>
       service(
         DataService,
-        dataService(agent, identity, () => undefined),
+        countWatches(
+          dataService(agent, identity, () => undefined),
+          onDataWatch,
+        ),
       ),
     {
       router: { interceptors: [answerErrors(logger)] },
@@ -67,6 +99,10 @@ export function memoryFacility({ verifier = none, beforeDataCall }: MemoryOption
     gateway,
     gatewayName: 'memory',
     sessions,
+    traffic: new TrafficFeed({ gateway, clock: systemClock, logger }),
+    security,
+    pskFromUid,
+    enforceV1Rate,
     verifier,
     logger,
     listenerIp,
@@ -84,6 +120,7 @@ export function memoryFacility({ verifier = none, beforeDataCall }: MemoryOption
     facility,
     agent,
     transitions,
+    logged,
     v1: createClient(Control, control),
     v2: createClient(ControlService, control),
   };

@@ -8,10 +8,11 @@ import { stopSignal } from '../main.js';
 import { maskedToken, reaching, reachOne } from '../server-options.js';
 import { note, print } from '../output.js';
 import { argument, parsePorts } from '../parse.js';
+import { keyWriting, requestWithNewKey } from './protecting.js';
 import { rateFields, requesting, showRequested } from './requesting.js';
 
 /** Opens the producer's end and says Hello for the producer application. */
-export const inboundRequest = reaching(requesting(new Command('inbound-request')))
+export const inboundRequest = reaching(keyWriting(requesting(new Command('inbound-request'))))
   .summary('open the end beside the producer')
   .description('Opens the inbound end of a stream, beside the producer, and points it at the producer application.')
   .option('--remote-ip <ip>', 'address of the producer application', argument(parseIp), '127.0.0.1')
@@ -27,10 +28,10 @@ export const inboundRequest = reaching(requesting(new Command('inbound-request')
     // The application controller has to be told the uid while the request still waits for it.
     const uid = given ?? (mock ? createUid() : undefined);
     if (mock && uid !== undefined) note(`Waiting for the application controller of: ${identityOf(uid)}`);
-    const session = await requestSession(client, {
+    const request = {
       uid,
       fresh: given === undefined,
-      role: 'PROD',
+      role: 'PROD' as const,
       numConn: flags.numConn ?? application.length,
       ...(mock ? {} : { application }),
       ...rateFields(flags.rate),
@@ -38,9 +39,12 @@ export const inboundRequest = reaching(requesting(new Command('inbound-request')
       lifetimeMs: flags.lifetime,
       waitMs: flags.helloTimeout,
       signal: stopSignal(),
-    });
-    if (showRequested(session, identityOf(session.uid), flags.json)) return;
-    print(
-      `Next, at the consumer's facility: s2uc outbound-request ${session.uid} ${session.listeners.join(',')} --s2cs <its control server>`,
+    };
+    const session = await requestWithNewKey(flags, (protection) =>
+      requestSession(client, { ...request, ...protection }),
     );
+    if (showRequested(session, identityOf(session.uid), flags.json)) return;
+    const withKey = flags.keyFile === undefined ? '' : ` --key-file ${flags.keyFile}`;
+    const next = `s2uc outbound-request ${session.uid} ${session.listeners.join(',')}${withKey}`;
+    print(`Next, at the consumer's facility: ${next} --s2cs <its control server>`);
   });

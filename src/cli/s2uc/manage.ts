@@ -5,12 +5,13 @@ import { releaseStream } from '../../client/stream.js';
 import { formatEndpoint, parseEndpoints } from '../../core/endpoint.js';
 import { SciStreamError, toSciStreamError } from '../../core/errors.js';
 import { parseUid } from '../../core/identity.js';
-import { parseDuration } from '../../core/quantity.js';
+import { parseDuration, parseRate } from '../../core/quantity.js';
 import type { ServerOptions } from '../../platform/control-peer.js';
 import { stopSignal } from '../main.js';
-import { bytes, note, print, printJson, sessionJson, table } from '../output.js';
+import { note, print, printJson, sessionJson, table } from '../output.js';
 import { argument, label, list as collect } from '../parse.js';
 import { reach, reaching, reachOne } from '../server-options.js';
+import { details, limit, sessionTable } from './session-text.js';
 
 const manyServers = [
   '--s2cs <host:port>',
@@ -67,22 +68,25 @@ export const show = reaching(new Command('show'))
     else print(table(details(session)));
   });
 
-/** New targets or a new lifetime for a session that goes on. */
+/** New targets, another rate or a new lifetime for a session that goes on. */
 export const update = reaching(new Command('update'))
-  .summary('change targets or lifetime of a session')
-  .description('Gives new connections new targets, or the session a new lifetime; open connections stay.')
+  .summary('change targets, rate or lifetime of a session')
+  .description(
+    'Gives new connections new targets, or the session another rate or a new lifetime; open connections stay.',
+  )
   .argument('<uid>', 'the session', argument(parseUid))
   .option('--s2cs <host:port>', 'control server', 'localhost:5000')
   .option('--targets <host:port,...>', 'where new connections go', argument(parseEndpoints))
+  .option('--rate <rate>', 'limit of all connections, open ones too, such as 20MB/s; 0: none', argument(parseRate))
   .option('--lifetime <time>', 'end by itself this long from now', argument(parseDuration))
   .option('--json', 'print the session as JSON')
-  .action(async (uid, { s2cs, targets, lifetime, json, ...flags }) => {
+  .action(async (uid, { s2cs, targets, rate, lifetime, json, ...flags }) => {
     const server = await reachOne(flags, s2cs);
     using client = new ControlClient(server);
-    const change = { targets: targets?.map(formatEndpoint), lifetimeMs: lifetime };
+    const change = { targets: targets?.map(formatEndpoint), maxRate: rate, lifetimeMs: lifetime };
     const session = await client.updateSession(uid, change, stopSignal());
     if (json) printJson(sessionJson(session));
-    else print(`Session ${uid} forwards to ${session.targets.join(', ')}.`);
+    else print(`Session ${uid} forwards to ${session.targets.join(', ')}${limit(session)}.`);
   });
 
 /** Every server is asked and every session released before the first failure is thrown. */
@@ -110,41 +114,4 @@ async function listAt(
 ): Promise<SessionInfo[]> {
   using client = new ControlClient(server);
   return await client.listSessions(labels, signal);
-}
-
-function sessionTable(sessions: readonly SessionInfo[]): string {
-  const rows = sessions.map(({ uid, role, state, s2cs, listeners, targets, traffic }) => [
-    ...[uid, role, state, s2cs, listeners.join(','), targets.join(',')],
-    ...[bytes(traffic.bytesIn), bytes(traffic.bytesOut), String(traffic.openConnections ?? '-')],
-  ]);
-  return table([['UID', 'ROLE', 'STATE', 'S2CS', 'LISTENERS', 'TARGETS', 'IN', 'OUT', 'OPEN'], ...rows]);
-}
-
-function details(session: SessionInfo): string[][] {
-  const { traffic, labels } = session;
-  return [
-    ['uid', session.uid],
-    ['role', session.role === 'PROD' ? 'PROD (inbound, beside the producer)' : 'CONS (outbound, beside the consumer)'],
-    ['state', session.state],
-    ['owner', session.owner],
-    ['engine', `${session.engine} on ${session.gateway}`],
-    ['listeners', session.listeners.join(', ')],
-    ['targets', session.targets.join(', ')],
-    ['security', session.security],
-    ['rate', session.maxRate === 0n ? 'not limited' : `${bytes(session.maxRate)}/s`],
-    ['created', session.created?.toISOString() ?? '-'],
-    ['expires', session.expires?.toISOString() ?? 'never'],
-    [
-      'labels',
-      Object.entries(labels)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(', ') || '-',
-    ],
-    ['received', bytes(traffic.bytesIn)],
-    ['sent back', bytes(traffic.bytesOut)],
-    [
-      'connections',
-      `${traffic.openConnections ?? '-'} open, ${traffic.totalConnections ?? '-'} in total, ${traffic.refusedConnections ?? '-'} refused`,
-    ],
-  ];
 }

@@ -7,10 +7,11 @@ import { stopSignal } from '../main.js';
 import { maskedToken, reaching, reachOne } from '../server-options.js';
 import { print } from '../output.js';
 import { argument, parsePorts } from '../parse.js';
+import { keyReading, requestWithKey } from './protecting.js';
 import { rateFields, requesting, showRequested } from './requesting.js';
 
 /** Opens the consumer's end and points it at the listeners of the producer's end. */
-export const outboundRequest = reaching(requesting(new Command('outbound-request')))
+export const outboundRequest = reaching(keyReading(requesting(new Command('outbound-request'))))
   .summary('open the end beside the consumer')
   .description("Opens the outbound end of a stream, beside the consumer, and points it at the inbound end's listeners.")
   .argument('<uid>', 'what inbound-request printed first', argument(parseUid))
@@ -27,9 +28,9 @@ export const outboundRequest = reaching(requesting(new Command('outbound-request
     using client = new ControlClient(server);
     const identity = `${uid} ${client.address} ${await maskedToken(server)} CONS`;
     const targets = endpoints.map(formatEndpoint);
-    const session = await requestSession(client, {
+    const request = {
       uid,
-      role: 'CONS',
+      role: 'CONS' as const,
       numConn: flags.numConn ?? targets.length,
       targets,
       ...(mock ? {} : { application: targets }),
@@ -40,7 +41,8 @@ export const outboundRequest = reaching(requesting(new Command('outbound-request
       lifetimeMs: flags.lifetime,
       waitMs: flags.helloTimeout,
       signal: stopSignal(),
-    });
+    };
+    const session = await requestWithKey(flags, (protection) => requestSession(client, { ...request, ...protection }));
     if (showRequested(session, identity, flags.json)) return;
     print(`The consumer connects to ${session.listeners.join(', ')}.`);
   });

@@ -7,10 +7,11 @@ import { stopSignal } from '../main.js';
 import { note } from '../output.js';
 import { argument } from '../parse.js';
 import { maskedToken, reaching, reachOne } from '../server-options.js';
+import { keyWriting, requestWithNewKey } from './protecting.js';
 import { rateFields, requesting, showRequested } from './requesting.js';
 
 /** The producer's end for an application whose controller says Hello itself. */
-export const prodReq = reaching(requesting(new Command('prod-req')))
+export const prodReq = reaching(keyWriting(requesting(new Command('prod-req'))))
   .summary('open the end beside the producer; its controller says Hello')
   .description(
     'Opens the inbound end of a stream and waits until the application controller (appctrl) says where the producer is.',
@@ -22,16 +23,19 @@ export const prodReq = reaching(requesting(new Command('prod-req')))
     using client = new ControlClient(server);
     const identity = `${uid} ${client.address} ${await maskedToken(server)} PROD`;
     note(`Waiting for the application controller of: ${identity}`);
-    const session = await requestSession(client, {
+    const request = {
       uid,
       fresh: given === undefined,
-      role: 'PROD',
+      role: 'PROD' as const,
       numConn: flags.numConn ?? defaultReceiverPorts.length,
       ...rateFields(flags.rate),
       labels: flags.label,
       lifetimeMs: flags.lifetime,
       waitMs: flags.helloTimeout,
       signal: stopSignal(),
-    });
+    };
+    const session = await requestWithNewKey(flags, (protection) =>
+      requestSession(client, { ...request, ...protection }),
+    );
     showRequested(session, identity, flags.json);
   });

@@ -7,10 +7,11 @@ import { parseDuration, parseRate } from '../../core/quantity.js';
 import { stopSignal, untilStopped } from '../main.js';
 import { note, print, printJson, sessionJson, warnUnlessEncrypted } from '../output.js';
 import { argument, label, parseCount, parsePorts } from '../parse.js';
+import { protecting, protectionOptions } from './protecting.js';
 import { reach, reaching, reachFlags } from '../server-options.js';
 
 /** Both ends in one go. */
-export const stream = reaching(new Command('stream'))
+export const stream = reaching(protecting(new Command('stream')))
   .summary('open both ends of a stream with one command')
   .description(
     'Opens a stream from a producer application through two facilities and tells where the consumer connects.',
@@ -41,6 +42,7 @@ export const stream = reaching(new Command('stream'))
       uid: flags.uid,
       numConn: flags.numConn,
       maxRate: flags.rate,
+      ...protectionOptions(flags),
       labels: flags.label,
       lifetimeMs: flags.lifetime,
       preferredPorts: flags.receiverPorts,

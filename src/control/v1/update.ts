@@ -17,7 +17,7 @@ export const update: Route<UpdateTargets, MessageInitShape<typeof ResponseSchema
   const targets = parseEndpoints(request.remoteListeners);
   const session = facility.sessions.find(uid, call.caller);
   assertRole(session, role);
-  await session.update(targets, call.caller.name);
+  await session.update({ targets }, call.caller.name);
   const { listeners } = await session.reservation(call.signal);
   return {
     listeners: presentListeners(listeners, session.identity.listenerIp, call.reachedAt).map(formatEndpoint),

@@ -2,9 +2,11 @@ import { durationMs } from '@bufbuild/protobuf/wkt';
 import { parseEndpoints } from '../../core/endpoint.js';
 import { SciStreamError } from '../../core/errors.js';
 import { createUid, parseLabels, parseRole, parseUid } from '../../core/identity.js';
+import { parseTransport } from '../../core/protection.js';
 import type { CreateSessionRequest, Session as SessionMessage } from '../../gen/scistream/control/v2/control_pb.js';
 import type { Call, Route } from '../call.js';
 import { grantListenerIp, type Facility } from '../facility.js';
+import { grantProtection } from '../protection-policy.js';
 import { parseLifetime, parseMaxRate, parseNumListeners, parsePreferredPorts } from '../request-fields.js';
 import type { Session } from '../session.js';
 import type { SessionRequest } from '../session-manager.js';
@@ -22,7 +24,7 @@ export const createSession: Route<CreateSessionRequest, { session: SessionMessag
   if (earlier) return { session: await repeated(facility, request, earlier, call) };
   const session = await facility.sessions.open(wanted, call.caller);
   try {
-    await session.update(targets, call.caller.name);
+    await session.update({ targets }, call.caller.name);
     const message = await freshSessionMessage(facility, session, call);
     call.signal.throwIfAborted();
     return { session: message };
@@ -48,8 +50,11 @@ async function repeated(
 
 function parse(facility: Facility, request: CreateSessionRequest, targets: number): SessionRequest {
   if (request.requestId !== '') parseUid(request.requestId);
+  const uid = request.uid === '' ? createUid() : parseUid(request.uid);
+  const transport = parseTransport(request.transport);
+  const { psk, security } = request;
   return {
-    uid: request.uid === '' ? createUid() : parseUid(request.uid),
+    uid,
     role: parseRole(request.role),
     numListeners: parseNumListeners(request.numConn === 0 ? targets : request.numConn, facility),
     preferredPorts: parsePreferredPorts(request.preferredPorts, facility),
@@ -57,7 +62,8 @@ function parse(facility: Facility, request: CreateSessionRequest, targets: numbe
     maxRate: parseMaxRate(request.maxRate),
     labels: parseLabels(request.labels),
     lifetimeMs: parseLifetime(request.lifetime && durationMs(request.lifetime) / 1000),
-    security: request.security,
+    transport,
+    ...grantProtection(facility, { uid, security, transport, psk }),
     requestId: request.requestId,
   };
 }

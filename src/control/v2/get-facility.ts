@@ -10,12 +10,13 @@ import type { Route } from '../call.js';
 /** What can be had here. */
 export const getFacility: Route<GetFacilityRequest, GetFacilityResponse> = async (facility) => {
   const { types, portRange, portsTotal, portsFree } = await facility.gateway.info();
-  const { version, gateway, listenerIp, maxSessions, maxListeners, setupTimeoutMs, verifier } = facility;
+  const { version, gateway, listenerIp, maxSessions, maxListeners, setupTimeoutMs, verifier, security } = facility;
   return create(GetFacilityResponseSchema, {
     version,
     protocols: ['v1', 'v2'],
     types,
     defaultType: gateway.type,
+    defaultSecurity: security,
     listenerIp,
     portRange,
     portsTotal,

@@ -1,6 +1,6 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { ControlService } from '../../gen/scistream/control/v2/control_pb.js';
-import { authenticated } from '../call.js';
+import { authenticated, authenticatedStream } from '../call.js';
 import type { Facility } from '../facility.js';
 import { createSession } from './create-session.js';
 import { getFacility } from './get-facility.js';
@@ -8,6 +8,7 @@ import { getSession } from './get-session.js';
 import { listSessions } from './list-sessions.js';
 import { releaseSession } from './release-session.js';
 import { updateSession } from './update-session.js';
+import { watchSessions } from './watch-sessions.js';
 
 /** `scistream.control.v2`: what version 1 cannot do. */
 export function controlV2(facility: Facility): ServiceImpl<typeof ControlService> {
@@ -17,6 +18,7 @@ export function controlV2(facility: Facility): ServiceImpl<typeof ControlService
     listSessions: authenticated(facility, listSessions),
     updateSession: authenticated(facility, updateSession),
     releaseSession: authenticated(facility, releaseSession),
+    watchSessions: authenticatedStream(facility, watchSessions),
     getFacility: authenticated(facility, getFacility),
   };
 }

@@ -14,8 +14,8 @@ export function sessionMessage(
   { reachedAt }: Pick<Call, 'reachedAt'>,
   counters: Counters | undefined,
 ): SessionMessage {
-  const { uid, role, owner, labels, maxRate, created, listenerIp } = session.identity;
-  const { listeners = [], security = '' } = session.ports ?? {};
+  const { uid, role, owner, labels, created, listenerIp } = session.identity;
+  const { listeners = [], security = '', transport = '' } = session.ports ?? {};
   return create(SessionSchema, {
     uid,
     role,
@@ -27,7 +27,8 @@ export function sessionMessage(
     listeners: presentListeners(listeners, listenerIp, reachedAt).map(formatEndpoint),
     targets: session.targets.map(formatEndpoint),
     security,
-    maxRate: BigInt(maxRate),
+    transport,
+    maxRate: BigInt(session.maxRate),
     created: timestampFromMs(created),
     ...(session.expires === undefined ? {} : { expires: timestampFromMs(session.expires) }),
     ...(counters ? { counters } : {}),

@@ -4,10 +4,11 @@ import { SciStreamError } from '../../core/errors.js';
 import { parseRole, parseUid } from '../../core/identity.js';
 import type { Session as SessionMessage, UpdateSessionRequest } from '../../gen/scistream/control/v2/control_pb.js';
 import type { Route } from '../call.js';
-import { parseLifetime } from '../request-fields.js';
+import { parseLifetime, parseMaxRate } from '../request-fields.js';
 import { assertRole } from '../session.js';
 import { freshSessionMessage } from './session-message.js';
 
+/** Gives a live session new targets, another rate or another end, all or nothing. */
 export const updateSession: Route<UpdateSessionRequest, { session: SessionMessage }> = async (
   facility,
   request,
@@ -17,12 +18,15 @@ export const updateSession: Route<UpdateSessionRequest, { session: SessionMessag
   const role = request.role === '' ? undefined : parseRole(request.role);
   const targets = request.targets.length === 0 ? undefined : parseEndpoints(request.targets);
   const lifetimeMs = parseLifetime(request.lifetime && durationMs(request.lifetime) / 1000);
-  if (!targets && lifetimeMs === undefined) {
-    throw new SciStreamError('BAD_FORMAT', 'An update needs new targets, a new lifetime, or both.');
+  const maxRate = request.maxRate === undefined ? undefined : parseMaxRate(request.maxRate);
+  if (!targets && maxRate === undefined && lifetimeMs === undefined) {
+    throw new SciStreamError(
+      'BAD_FORMAT',
+      'An update needs new targets, a new rate, a new lifetime, or several of them.',
+    );
   }
   const session = facility.sessions.find(uid, call.caller);
   if (role) assertRole(session, role);
-  if (targets) await session.update(targets, call.caller.name);
-  if (lifetimeMs !== undefined) await session.extend(lifetimeMs);
+  await session.update({ targets, maxRate, lifetimeMs }, call.caller.name);
   return { session: await freshSessionMessage(facility, session, call) };
 };

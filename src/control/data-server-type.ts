@@ -1,0 +1,37 @@
+import { SciStreamError } from '../core/errors.js';
+import { securities, type Security } from '../core/protection.js';
+import type { TypeInfo } from '../gen/scistream/data/v1/data_pb.js';
+
+/** The data server type of that name or alias, in any case. Throws BAD_FORMAT, or NOT_IMPLEMENTED when it cannot run. */
+export function chooseType(wanted: string, types: readonly TypeInfo[]): TypeInfo {
+  const found = types.find(({ name, aliases }) =>
+    [name, ...aliases].some((known) => known.toLowerCase() === wanted.toLowerCase()),
+  );
+  if (!found) {
+    const known = types.flatMap(({ name, aliases }) => [name, ...aliases]).join(', ');
+    throw new SciStreamError('BAD_FORMAT', `--type ${wanted} is not a data server type; known are ${known}.`);
+  }
+  if (!found.available) {
+    throw new SciStreamError('NOT_IMPLEMENTED', `--type ${wanted} cannot run here: ${found.reason}`);
+  }
+  return found;
+}
+
+/**
+ * What sessions get that do not ask for more: what the operator wants, else the first that the type offers. Throws
+ * NOT_IMPLEMENTED when the type cannot do it.
+ */
+export function chooseSecurity(
+  wanted: Security | undefined,
+  { name, security: offered }: Pick<TypeInfo, 'name' | 'security'>,
+): Security {
+  const known = offered.flatMap((text) => securities.filter((security) => security === text));
+  const chosen = wanted === undefined ? known[0] : known.find((security) => security === wanted);
+  if (chosen) return chosen;
+  const asked = wanted === undefined ? 'None of the securities' : `--security ${wanted}`;
+  throw new SciStreamError(
+    'NOT_IMPLEMENTED',
+    `${asked} can be had from data server type ${name}, which offers ${offered.join(', ') || 'nothing'}; choose another --type ` +
+      'or --security.',
+  );
+}
