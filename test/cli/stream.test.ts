@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseEndpoint } from '../../src/core/endpoint.js';
-import { Facility, plainFacilities, streamSecurity, twoFacilities } from '../support/facility.js';
+import { Facility, plainFacilities, twoFacilities } from '../support/facility.js';
 import { echo, exchange, freePortRange, saying } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 import { between, fails, session, stream, succeeds, succeedsWithJson, trusting } from './commands.js';
@@ -21,7 +21,7 @@ describe('s2uc stream', () => {
     const args = ['stream', ...between(producer, consumer), '--targets', target, ...wanted];
     const asked = Date.now();
     const opened = await succeedsWithJson(stream, 's2uc', args);
-    const common = { uid: 'run.1', state: 'active', security: streamSecurity };
+    const common = { uid: 'run.1', state: 'active', security: 'tls-psk' };
     expect(opened).toMatchObject({
       uid: 'run.1',
       inbound: { ...common, role: 'PROD', s2cs: producer.address, targets: [target] },

@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { createClient, type Client } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ControlClient } from '../../src/client/control-client.js';
-import type { Security } from '../../src/core/protection.js';
 import { until } from '../../src/core/until.js';
 import { Control } from '../../src/gen/scistream_pb.js';
 import { DataService } from '../../src/gen/scistream/data/v1/data_pb.js';
@@ -23,12 +22,6 @@ const lasting = ['s2ds.log', 'server.crt', 'server.key'];
 
 /** Tests that open one end and talk to its listeners in plain TCP are the rule; the others say so. */
 const usual = ['--json', '--port', '0', '--port-range', '0', '--security', 'none'];
-
-/**
- * What two facilities of a stream demand, whose listeners only each other's data server connects to. Change it to `tls-psk`,
- * the product's default, as soon as the portable engine encrypts.
- */
-export const streamSecurity: Security = 'none';
 
 /** A certificate for all tests that are not about certificates: making one costs half a second. */
 function shared(): string[] {
@@ -155,9 +148,9 @@ async function endOrphan(stateDir: string): Promise<void> {
   await until(`the end of the orphaned s2ds ${pid}`, 5_000, () => !isRunning(pid));
 }
 
-/** Two facilities, as every stream needs that is opened at both ends. */
+/** Two facilities, as every stream needs that is opened at both ends, with the leg between them encrypted. */
 export async function twoFacilities(args: readonly string[] = []): Promise<[Facility, Facility]> {
-  const demanding = ['--security', streamSecurity, ...args];
+  const demanding = ['--security', 'tls-psk', ...args];
   return Promise.all([Facility.start(demanding), Facility.start(demanding)]);
 }
 

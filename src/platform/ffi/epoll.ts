@@ -49,5 +49,4 @@ export class Epoll implements Disposable {
 }
 
 export const readable = epollEvent.in | epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
-export const ended = epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
 export const writable = epollEvent.out | epollEvent.hangup | epollEvent.error;

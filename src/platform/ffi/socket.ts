@@ -1,16 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Endpoint } from '../../core/endpoint.js';
-import {
-  errno,
-  family,
-  ipv6Option,
-  level,
-  messageFlag,
-  shutdownHow,
-  socketOption,
-  socketType,
-  tcpOption,
-} from './constants.js';
+import { errno, family, ipv6Option, level, shutdownHow, socketOption, socketType, tcpOption } from './constants.js';
 import type { Memory } from './memory.js';
 import type { Native } from './native.js';
 import { addressBytes, readAddress, writeAddress } from './socket-address.js';
@@ -173,5 +163,3 @@ export class Sockets {
     }
   }
 }
-
-export const datagramFlags = messageFlag.dontWait;
