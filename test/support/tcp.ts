@@ -31,6 +31,21 @@ export async function serve(onConnection: (socket: net.Socket) => void, host = '
   return { address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, accepted };
 }
 
+/** A server at a port that was chosen before, closed after the test at the latest. */
+export async function listenAt(port: number, onConnection: (socket: net.Socket) => void): Promise<AsyncDisposable> {
+  const server = net.createServer(onConnection);
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const stop = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    await closed;
+  };
+  onTestFinished(stop);
+  return { [Symbol.asyncDispose]: stop };
+}
+
 /** Sends everything back. */
 export function echo(host?: string): Promise<TestServer> {
   return serve((socket) => socket.pipe(socket), host);

@@ -4,6 +4,8 @@ import type { Endpoint } from '../../../../core/endpoint.js';
 import type { Acceptor, Dialer, Leg } from './leg.js';
 
 const connectTimeoutMs = 10_000;
+/** A silent peer is asked whether it is still there after a minute, not after the system's two hours. */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 /** A leg without protection: the socket's own bytes. */
 class PlainLeg implements Leg {
@@ -49,7 +51,7 @@ export class PlainDialer implements Dialer {
 /** Connects within ten seconds. The socket allows half-open and has a listener for errors, so that a late one is no defect. */
 export async function connectTcp(target: Endpoint, highWaterMark: number, signal: AbortSignal): Promise<net.Socket> {
   // Node hands the mark on to the stream; its type declarations know of it for servers only.
-  const options = { ...target, allowHalfOpen: true, noDelay: true, keepAlive: true, highWaterMark };
+  const options = { ...target, allowHalfOpen: true, noDelay: true, ...keepAlive, highWaterMark };
   const socket = net.connect(options);
   const ready = new Deferred<void>();
   const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
-import { Deferred } from '../../../../core/deferred.js';
 import type { Duplex } from 'node:stream';
+import { Deferred } from '../../../../core/deferred.js';
 import type { RateLimit } from './rate.js';
 
 /** Moves one direction of a connection: never faster than the sink takes it or the rate allows. */

@@ -1,6 +1,5 @@
-import type { Endpoint } from '../../../../core/endpoint.js';
+import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { errnoOf, messageOf, SciStreamError } from '../../../../core/errors.js';
-import { formatEndpoint } from '../../../../core/endpoint.js';
 import { Bursts } from '../../../../observe/bursts.js';
 import type { Logger } from '../../../../observe/logger.js';
 import type { EngineSettings, ForwarderOptions } from '../../engine.js';

@@ -5,7 +5,7 @@ import { messageOf } from '../../../../core/errors.js';
 import type { Targets } from '../../engine.js';
 import { Connection } from './connection.js';
 import type { Acceptor, Dialer } from './leg.js';
-import { PlainAcceptor, PlainDialer } from './plain.js';
+import { keepAlive, PlainAcceptor, PlainDialer } from './plain.js';
 import { Rotation } from './rotation.js';
 import { listenError, type Shared } from './shared.js';
 import { TlsAcceptor, TlsDialer } from './tls.js';
@@ -29,7 +29,7 @@ export class StreamListener implements AsyncDisposable {
     this.#dialer = dialerOf(shared);
     const { highWaterMark } = shared;
     this.#server = net.createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, highWaterMark },
+      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, ...keepAlive, highWaterMark },
       (socket) => void this.#serve(socket),
     );
   }

@@ -1,0 +1,52 @@
+import { createHash, randomBytes } from 'node:crypto';
+import net from 'node:net';
+import { parseEndpoint } from '../../src/core/endpoint.js';
+import { until } from '../../src/core/until.js';
+import { hashAll } from './tcp.js';
+
+const pool = randomBytes(1 << 20);
+
+export interface SoakResult {
+  readonly connections: number;
+  /** What came back was not what was sent, or nothing came back. */
+  readonly wrong: number;
+}
+
+/** Opens `perSecond` connections to an echo for `seconds`, each with 0 to `largest` random bytes, and checks every answer. */
+export async function soak(
+  address: string,
+  perSecond: number,
+  seconds: number,
+  largest = 200_000,
+): Promise<SoakResult> {
+  const began = performance.now();
+  let connections = 0;
+  let finished = 0;
+  let wrong = 0;
+  const one = async (): Promise<void> => {
+    try {
+      if (!(await comesBack(address, Math.floor(Math.random() * largest)))) wrong++;
+    } catch {
+      wrong++;
+    }
+    finished++;
+  };
+  await until('all connections having ended', seconds * 3_000 + 30_000, () => {
+    const due = Math.floor(Math.min((performance.now() - began) / 1000, seconds) * perSecond);
+    for (; connections < due; connections++) void one();
+    return connections >= perSecond * seconds && finished === connections;
+  });
+  return { connections, wrong };
+}
+
+async function comesBack(address: string, size: number): Promise<boolean> {
+  const start = Math.floor(Math.random() * (pool.length - size));
+  const bytes = pool.subarray(start, start + size);
+  const socket = net.connect({ ...parseEndpoint(address), allowHalfOpen: true });
+  socket.on('error', () => undefined);
+  const back = hashAll(socket);
+  socket.end(bytes);
+  const { hash } = await back;
+  socket.destroy();
+  return hash === createHash('sha256').update(bytes).digest('hex');
+}
