@@ -1,0 +1,76 @@
+import type { Arm } from '../arms/arm.js';
+import { direct } from '../arms/direct.js';
+import { haproxy, haproxyTls, haproxyUpstream } from '../arms/haproxy.js';
+import { nginxStream, nginxTls } from '../arms/nginx.js';
+import { nodePipe } from '../arms/node-pipe.js';
+import { relay, relayEncrypted, relayPortable, relayTwoHops } from '../arms/relay.js';
+import { stunnelNull, stunnelPsk } from '../arms/stunnel.js';
+import { bulk } from './bulk.js';
+import { http } from './http.js';
+import { idle } from './idle.js';
+import { reserve } from './reserve.js';
+import type { Scenario } from './scenario.js';
+import { udp } from './udp.js';
+import { zeromq } from './zeromq.js';
+
+const plain: readonly Arm[] = [direct, relay, relayPortable, haproxy, haproxyUpstream, nginxStream, nodePipe];
+const encrypted: readonly Arm[] = [relayEncrypted, stunnelPsk, haproxyTls, nginxTls, stunnelNull];
+const small: readonly Arm[] = [direct, relay, relayPortable, haproxy, nginxStream, nodePipe];
+const chains: readonly Arm[] = [direct, relay, relayTwoHops, relayEncrypted];
+
+const streams = [1, 4, 16];
+const sizes = [
+  { name: 'zeromq-1m', size: '1 MiB', messageBytes: 1 << 20 },
+  { name: 'zeromq-64k', size: '64 KiB', messageBytes: 64 << 10 },
+  { name: 'zeromq-4k', size: '4 KiB', messageBytes: 4 << 10 },
+  { name: 'zeromq-512', size: '512 B', messageBytes: 512 },
+];
+
+/** Everything there is to measure, in the order of a full run. */
+export const scenarios: readonly Scenario[] = [
+  ...streams.map((count) =>
+    bulk({
+      name: `plain-${count}`,
+      title: `Plain TCP, one hop, ${streamsText(count)}`,
+      arms: plain,
+      streams: count,
+      quick: count === 1,
+      reference: haproxy.name,
+    }),
+  ),
+  ...streams.map((count) =>
+    bulk({
+      name: `encrypted-${count}`,
+      title: `Encrypted, two hops, ${streamsText(count)}`,
+      arms: encrypted,
+      streams: count,
+      quick: count === 1,
+      reference: stunnelPsk.name,
+    }),
+  ),
+  ...[16, 256].map((connections) =>
+    http({
+      name: `requests-${connections}`,
+      title: `HTTP requests with answers of 1 KiB, ${connections} connections kept alive`,
+      arms: small,
+      connections,
+      quick: connections === 16,
+    }),
+  ),
+  http({
+    name: 'connections',
+    title: 'New connections, one HTTP request on each, 16 at a time',
+    arms: small,
+    connections: 16,
+    close: true,
+    quick: true,
+  }),
+  udp([direct, relay, relayPortable, nginxStream]),
+  ...sizes.map((size) => zeromq({ ...size, arms: chains, quick: size.messageBytes === 1 << 20 })),
+  idle([relay, relayPortable, haproxy]),
+  reserve,
+];
+
+function streamsText(count: number): string {
+  return count === 1 ? '1 stream' : `${count} streams`;
+}
