@@ -12,10 +12,17 @@ const patient = ['timeout connect 5s', 'timeout client 1h', 'timeout server 1h',
 const threads = `nbthread ${availableParallelism()}`;
 const cipher = 'ciphersuites TLS_AES_128_GCM_SHA256 ssl-min-ver TLSv1.3';
 
-/** Zero-copy forwarding through pipes as large as an ordinary user may have them: the fastest that HAProxy has for TCP. */
-export const haproxy: Arm = oneHop('haproxy', 'HAProxy, best tuning', {
-  global: [threads, 'tune.pipesize 1048576'],
+/** Zero-copy forwarding through pipes as large as an ordinary user may have them: the least CPU that HAProxy can do with. */
+export const haproxy: Arm = oneHop('haproxy', 'HAProxy, splice', {
+  // More pipes than streams, but not the quarter of all connections that is usual: their descriptors would be missing there.
+  global: [threads, 'tune.pipesize 1048576', 'maxpipes 256'],
   defaults: [...patient, 'option splice-request', 'option splice-response'],
+});
+
+/** Copying, but much at a time: where memory is fast and CPU is left, this can be the best tuning. */
+export const haproxyBuffers: Arm = oneHop('haproxy-buffers', 'HAProxy, 256 KiB buffers', {
+  global: [threads, 'tune.bufsize 262144'],
+  defaults: patient,
 });
 
 /** The settings of the Python implementation's template that concern forwarding: copying, with a buffer of 100 kB. */

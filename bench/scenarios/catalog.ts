@@ -1,6 +1,6 @@
 import type { Arm } from '../arms/arm.js';
 import { direct } from '../arms/direct.js';
-import { haproxy, haproxyTls, haproxyUpstream } from '../arms/haproxy.js';
+import { haproxy, haproxyBuffers, haproxyTls, haproxyUpstream } from '../arms/haproxy.js';
 import { nginxStream, nginxTls } from '../arms/nginx.js';
 import { nodePipe } from '../arms/node-pipe.js';
 import { relay, relayEncrypted, relayPortable, relayTwoHops } from '../arms/relay.js';
@@ -13,9 +13,19 @@ import type { Scenario } from './scenario.js';
 import { udp } from './udp.js';
 import { zeromq } from './zeromq.js';
 
-const plain: readonly Arm[] = [direct, relay, relayPortable, haproxy, haproxyUpstream, nginxStream, nodePipe];
+const plain: readonly Arm[] = [
+  direct,
+  relay,
+  relayPortable,
+  haproxy,
+  haproxyBuffers,
+  haproxyUpstream,
+  nginxStream,
+  nodePipe,
+];
 const encrypted: readonly Arm[] = [relayEncrypted, stunnelPsk, haproxyTls, nginxTls, stunnelNull];
 const small: readonly Arm[] = [direct, relay, relayPortable, haproxy, nginxStream, nodePipe];
+const datagrams: readonly Arm[] = [direct, relay, relayPortable, nginxStream];
 const chains: readonly Arm[] = [direct, relay, relayTwoHops, relayEncrypted];
 
 const streams = [1, 4, 16];
@@ -65,7 +75,8 @@ export const scenarios: readonly Scenario[] = [
     close: true,
     quick: true,
   }),
-  udp([direct, relay, relayPortable, nginxStream]),
+  udp({ name: 'udp-paced', title: 'UDP, 1400 B datagrams, 250 Mb/s offered', rate: '250M', arms: datagrams }),
+  udp({ name: 'udp-flood', title: 'UDP, 1400 B datagrams, as many as one sender makes', rate: '0', arms: datagrams }),
   ...sizes.map((size) => zeromq({ ...size, arms: chains, quick: size.messageBytes === 1 << 20 })),
   idle([relay, relayPortable, haproxy]),
   reserve,

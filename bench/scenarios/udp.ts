@@ -11,11 +11,19 @@ import type { Scenario } from './scenario.js';
 /** Fits an Ethernet frame. */
 const datagramBytes = 1400;
 
-/** Datagrams as fast as one sender makes them: more than arrives, which tells where the limit is. */
-export function udp(arms: readonly Arm[]): Scenario {
+export interface UdpOptions {
+  readonly name: string;
+  readonly title: string;
+  /** Bits per second, as iperf3 writes them; 0: as fast as it can, more than arrives. */
+  readonly rate: string;
+  readonly arms: readonly Arm[];
+}
+
+/** How much of what one sender offers is delivered. */
+export function udp({ name, title, rate, arms }: UdpOptions): Scenario {
   return {
-    name: 'udp',
-    title: `UDP, datagrams of ${datagramBytes} B, as fast as they are sent`,
+    name,
+    title,
     quick: false,
     reference: 'nginx',
     needs: ['iperf3'],
@@ -33,7 +41,7 @@ export function udp(arms: readonly Arm[]): Scenario {
           },
           measure: async ({ listener, pids }) => {
             const before = cpuSeconds(pids);
-            const options = ['-u', '-b', '0', '-l', String(datagramBytes)];
+            const options = ['-u', '-b', rate, '-l', String(datagramBytes)];
             const { bytes, bitsPerSecond, lostPercent } = await runIperf(listener, seconds, options, signal);
             const used = cpuSeconds(pids) - before;
             const cost = pids.length === 0 ? {} : { [cpu.key]: (used * 1e9) / bytes };

@@ -28,10 +28,19 @@ export class Worker implements AsyncDisposable {
     const end = this.#child.closed.then(() => {
       throw this.#child.ended();
     });
-    const patience = AbortSignal.any([this.#signal, AbortSignal.timeout(reportMs)]);
-    const { value } = await orAborted(Promise.race([this.#reports.next(), end]), patience);
+    const { value } = await this.#patiently(Promise.race([this.#reports.next(), end]));
     const [report] = z.tuple([schema], z.unknown()).parse(value);
     return report;
+  }
+
+  async #patiently<T>(work: Promise<T>): Promise<T> {
+    const patience = AbortSignal.timeout(reportMs);
+    try {
+      return await orAborted(work, AbortSignal.any([this.#signal, patience]));
+    } catch (error) {
+      if (!patience.aborted) throw error;
+      throw new Error(`${this.#child.name} did not report within ${reportMs / 1000} s.`, { cause: error });
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
