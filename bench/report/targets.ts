@@ -1,5 +1,6 @@
 import { cpu, connections, megabytes, p50, requests, tenThousand, throughput } from '../scenarios/metrics.js';
 import type { Metric } from '../scenarios/scenario.js';
+import { short } from './number.js';
 import type { ScenarioReport } from './report.js';
 
 /** Whether the relay is as good as it has to be, in one respect. */
@@ -23,8 +24,8 @@ interface Target {
   readonly unit?: string;
 }
 
-/** Which of its tunings is the best depends on the machine. */
-const haproxyTunings = ['haproxy', 'haproxy-buffers'];
+/** Which of its configurations is the best depends on the machine. */
+const haproxyTunings = ['haproxy', 'haproxy-buffers', 'haproxy-upstream'];
 const tls = ['stunnel-psk', 'haproxy-tls', 'nginx-tls'];
 
 /** Compared are medians of one run: what else the machine does differs from run to run. */
@@ -71,8 +72,10 @@ export function judge(scenarios: readonly ScenarioReport[]): Verdict[] {
     const { title, least = -Infinity, most = Infinity, unit } = target;
     const limit = target.least === undefined ? `<= ${most}` : `>= ${least}`;
     const bound = unit === undefined ? limit : `${limit} ${unit}`;
-    const value = valueOf(target, scenarios);
-    if (value === undefined) return { title, bound, outcome: 'not measured' };
+    const exact = valueOf(target, scenarios);
+    if (exact === undefined) return { title, bound, outcome: 'not measured' };
+    // As it is shown: "1.00 >= 1 missed" would help nobody.
+    const value = Number(short(exact));
     return { title, bound, value, outcome: value >= least && value <= most ? 'reached' : 'missed' };
   });
 }

@@ -11,13 +11,15 @@ export interface BulkOptions {
   readonly name: string;
   readonly title: string;
   readonly arms: readonly Arm[];
+  /** Those that a quick run leaves out. */
+  readonly extraArms?: readonly Arm[];
   readonly streams: number;
   readonly quick: boolean;
   readonly reference: string;
 }
 
 /** As many bytes as go through, by iperf3 from memory to memory, and what they cost. */
-export function bulk({ name, title, arms, streams, quick, reference }: BulkOptions): Scenario {
+export function bulk({ name, title, arms, extraArms = [], streams, quick, reference }: BulkOptions): Scenario {
   return {
     name,
     title,
@@ -28,7 +30,7 @@ export function bulk({ name, title, arms, streams, quick, reference }: BulkOptio
     run: (context) => {
       const { seconds, signal } = context;
       return alternate(
-        arms,
+        context.quick ? arms : [...arms, ...extraArms],
         {
           open: async (arm, folder, scope) => {
             const opened = await openProven(arm, { transport: 'tcp', folder, signal }, scope);

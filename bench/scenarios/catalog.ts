@@ -13,18 +13,10 @@ import type { Scenario } from './scenario.js';
 import { udp } from './udp.js';
 import { zeromq } from './zeromq.js';
 
-const plain: readonly Arm[] = [
-  direct,
-  relay,
-  relayPortable,
-  haproxy,
-  haproxyBuffers,
-  haproxyUpstream,
-  nginxStream,
-  nodePipe,
-];
+const extraArms = [relayPortable, nodePipe];
+const plain = { arms: [direct, relay, haproxy, haproxyBuffers, haproxyUpstream, nginxStream], extraArms };
 const encrypted: readonly Arm[] = [relayEncrypted, stunnelPsk, haproxyTls, nginxTls, stunnelNull];
-const small: readonly Arm[] = [direct, relay, relayPortable, haproxy, nginxStream, nodePipe];
+const small = { arms: [direct, relay, haproxy, nginxStream], extraArms };
 const datagrams: readonly Arm[] = [direct, relay, relayPortable, nginxStream];
 const chains: readonly Arm[] = [direct, relay, relayTwoHops, relayEncrypted];
 
@@ -42,7 +34,7 @@ export const scenarios: readonly Scenario[] = [
     bulk({
       name: `plain-${count}`,
       title: `Plain TCP, one hop, ${streamsText(count)}`,
-      arms: plain,
+      ...plain,
       streams: count,
       quick: count === 1,
       reference: haproxy.name,
@@ -62,7 +54,7 @@ export const scenarios: readonly Scenario[] = [
     http({
       name: `requests-${connections}`,
       title: `HTTP requests with answers of 1 KiB, ${connections} connections kept alive`,
-      arms: small,
+      ...small,
       connections,
       quick: connections === 16,
     }),
@@ -70,7 +62,7 @@ export const scenarios: readonly Scenario[] = [
   http({
     name: 'connections',
     title: 'New connections, one HTTP request on each, 16 at a time',
-    arms: small,
+    ...small,
     connections: 16,
     close: true,
     quick: true,

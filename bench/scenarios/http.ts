@@ -13,6 +13,8 @@ export interface HttpOptions {
   readonly name: string;
   readonly title: string;
   readonly arms: readonly Arm[];
+  /** Those that a quick run leaves out. */
+  readonly extraArms: readonly Arm[];
   readonly connections: number;
   /** A connection of its own for every request. */
   readonly close?: boolean;
@@ -20,7 +22,7 @@ export interface HttpOptions {
 }
 
 /** Small requests and answers, by wrk from an nginx that has the page in memory. */
-export function http({ name, title, arms, connections, close = false, quick }: HttpOptions): Scenario {
+export function http({ name, title, arms, extraArms, connections, close = false, quick }: HttpOptions): Scenario {
   const rate = close ? connectionsMetric : requests;
   const headers = close ? ['Connection: close'] : [];
   return {
@@ -33,7 +35,7 @@ export function http({ name, title, arms, connections, close = false, quick }: H
     run: (context) => {
       const { seconds, signal } = context;
       return alternate(
-        arms,
+        context.quick ? arms : [...arms, ...extraArms],
         {
           open: async (arm, folder, scope) => {
             const { listener, target } = await openProven(arm, { transport: 'tcp', folder, signal }, scope);
