@@ -49,7 +49,7 @@ export default tseslint.config(
   },
   { files: ['src/config/**'], rules: { 'no-restricted-properties': 'off' } },
   {
-    files: ['test/**', 'examples/**', 'scripts/**', '**/*.test.ts', '*.ts'],
+    files: ['test/**', 'examples/**', 'bench/**', 'scripts/**', '**/*.test.ts', '*.ts'],
     rules: {
       'no-restricted-properties': 'off',
       'no-console': 'off',

@@ -2,5 +2,6 @@
 import { rmSync } from 'node:fs';
 
 const [folder] = process.argv.slice(2);
-if (folder !== 'dist' && folder !== 'build') throw new Error('Only dist and build are ours to remove.');
+const ours = ['dist', 'build/examples', 'build/bench'];
+if (!ours.includes(folder)) throw new Error(`Only ${ours.join(', ')} are ours to remove.`);
 rmSync(folder, { recursive: true, force: true });

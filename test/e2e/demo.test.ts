@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { until } from '../../src/core/until.js';
 import { isRunning } from '../../src/platform/child.js';
+import { descendants } from '../support/descendants.js';
 import { temporaryDir } from '../support/facility.js';
 import { Program } from '../support/program.js';
 
@@ -41,10 +42,4 @@ async function startDemo(args: readonly string[]): Promise<{ demo: Program; dir:
   expect(dir.startsWith(tmpdir())).toBe(true);
   const demo = new Program(process.execPath, ['build/examples/demo/main.js', ...args], { env: { TMPDIR: dir } });
   return { demo, dir };
-}
-
-async function descendants(pid: number): Promise<number[]> {
-  const { stdout } = await new Program('pgrep', ['-P', String(pid)]).finished;
-  const children = stdout.trim().split('\n').filter(Boolean).map(Number);
-  return [...children, ...(await Promise.all(children.map(descendants))).flat()];
 }
