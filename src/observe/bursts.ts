@@ -18,13 +18,14 @@ export class Bursts<T> implements Disposable {
     this.#clock = clock;
   }
 
-  add(example: T): void {
+  /** `times`: how many there were that the example stands for. */
+  add(example: T, times = 1): void {
     if (this.#quiet) {
       this.#last = example;
-      this.#leftOut++;
+      this.#leftOut += times;
       return;
     }
-    this.#write(example, 0);
+    this.#write(example, times - 1);
     this.#rest();
   }
 

@@ -103,7 +103,9 @@ describe.each(variants)('$name', (variant) => {
   it('ends listeners and connections when it is disposed, and leaves no descriptor', async () => {
     const application = await echo();
     const before = await descriptors();
-    const { address, forwarder } = await forward(variant, { targets: [application.address], protection: psk() });
+    const { address, engine, forwarder } = await forward(variant, {
+      ...{ targets: [application.address], protection: psk() },
+    });
     const plain = await forward(variant, { targets: [application.address] });
     const socket = await connect(plain.address);
     socket.write('x');
@@ -111,7 +113,7 @@ describe.each(variants)('$name', (variant) => {
     const ended = readAll(socket).catch(() => undefined);
     await plain.forwarder[Symbol.asyncDispose]();
     await forwarder[Symbol.asyncDispose]();
-    await plain.engine[Symbol.asyncDispose]();
+    for (const each of [engine, plain.engine]) await each[Symbol.asyncDispose]();
     await ended;
     await expect(connect(address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await expect(connect(plain.address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });

@@ -22,7 +22,9 @@ export class Connection implements Member {
   readonly client: Leg;
   target: Leg | undefined;
   readonly #serving: Serving;
-  readonly #row: ConnectionRow;
+  /** Since the client has proven itself: before that it is nobody's connection. */
+  #row: ConnectionRow | undefined;
+  readonly #address: Endpoint;
   readonly #listener: number;
   #stage: 'greeting' | 'reaching' | 'joined' | 'closed' = 'greeting';
   #candidates: readonly Endpoint[] = [];
@@ -38,7 +40,7 @@ export class Connection implements Member {
     this.#listener = listener;
     this.#silentSince = loop.now;
     this.client = serving.legFor('listener', fd);
-    this.#row = loop.table.open(serving.id, listener, client);
+    this.#address = client;
     loop.sockets.tune(fd, loop.socketBuffer);
   }
 
@@ -66,7 +68,8 @@ export class Connection implements Member {
   /** The peer of the listener did not prove that it has the key. */
   failHandshake(reason: string): void {
     this.#serving.failedHandshake(reason);
-    this.end(true);
+    // Not reset, so that what TLS has said about it still arrives.
+    this.end(false);
   }
 
   /** Limits what the kernel sends; bytes per second, 0 for no limit. */
@@ -96,12 +99,19 @@ export class Connection implements Member {
     this.#stage = 'closed';
     this.#deadline?.cancel();
     this.#measure();
-    this.#serving.forget(this, this.#row.rttUs);
+    this.#leave();
     this.#joint?.dispose();
     this.#dropTarget(broken);
     this.client.dispose();
     this.#serving.loop.close(this.client.fd, broken);
-    this.#row[Symbol.dispose]();
+  }
+
+  /** Is counted no more. */
+  #leave(): void {
+    const rttUs = this.#row?.rttUs ?? 0;
+    this.#row?.[Symbol.dispose]();
+    if (this.#row) this.#serving.count(counter.open, -1);
+    this.#serving.forget(this, rttUs);
   }
 
   #onClient(events: number): void {
@@ -118,10 +128,14 @@ export class Connection implements Member {
       this.failHandshake(this.client.failure);
       return;
     }
-    this.#serving.handshakes.over(this.#listener, this);
+    const { loop, handshakes, id } = this.#serving;
+    handshakes.over(this.#listener, this);
     this.#deadline?.cancel();
     this.#stage = 'reaching';
-    this.#candidates = this.#serving.targetsOf(this.#listener).inTurn(this.#serving.loop.now);
+    this.#row = loop.table.open(id, this.#listener, this.#address);
+    this.#serving.count(counter.open, 1);
+    this.#serving.count(counter.total, 1);
+    this.#candidates = this.#serving.targetsOf(this.#listener).inTurn(loop.now);
     this.#tryNext();
   }
 
@@ -175,8 +189,7 @@ export class Connection implements Member {
     const answer = this.target.handshake();
     if (answer > 0) {
       this.#deadline?.cancel();
-      this.#row.reached(endpoint);
-      this.#join(this.target);
+      this.#join(endpoint, this.target);
     } else if (answer !== -errno.EAGAIN) {
       this.#serving.failedHandshake(this.target.failure);
       this.#missed(endpoint, 'it did not prove the key');
@@ -198,8 +211,10 @@ export class Connection implements Member {
     this.target = undefined;
   }
 
-  #join(target: Leg): void {
+  #join(endpoint: Endpoint, target: Leg): void {
+    if (!this.#row) return;
     this.#stage = 'joined';
+    this.#row.reached(endpoint);
     const rate = this.#serving.pacing;
     if (rate > 0) this.pace(rate);
     this.#joint = new Joint(this.#serving, this.client, target, this.#row, (broken) => {
@@ -210,8 +225,8 @@ export class Connection implements Member {
 
   #measure(): void {
     const leg = this.#serving.wan === 'listener' ? this.client : this.target;
-    const info = leg && this.#stage !== 'greeting' ? this.#serving.loop.sockets.tcpInfo(leg.fd) : undefined;
-    if (info) this.#serving.measured(this.#row, info);
+    const info = leg && this.#row ? this.#serving.loop.sockets.tcpInfo(leg.fd) : undefined;
+    if (info && this.#row) this.#serving.measured(this.#row, info);
   }
 
   #expectWithin(ms: number, giveUp: () => void): void {

@@ -1,6 +1,7 @@
 import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { SciStreamError } from '../../../../core/errors.js';
 import { Scope } from '../../../../core/scope.js';
+import { Bursts } from '../../../../observe/bursts.js';
 import { Sockets } from '../../../../platform/ffi/socket.js';
 import { SystemError } from '../../../../platform/ffi/system-error.js';
 import type { ConnectionInfo, Counters, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
@@ -19,6 +20,7 @@ export class LoopForwarder implements Forwarder {
   readonly #counters: SharedArrayBuffer;
   readonly #budget: SharedArrayBuffer;
   readonly #scope = new Scope();
+  readonly #troubles = new Map<Trouble['what'], Bursts<Trouble>>();
   #targets: ResolvedTargets | undefined;
 
   constructor(engine: LoopEngine, id: number, options: ForwarderOptions, onEnd: () => void) {
@@ -55,13 +57,22 @@ export class LoopForwarder implements Forwarder {
     return this.#engine.threads.flatMap(({ table }) => readConnections(table, this.#id, this.#options.listeners));
   }
 
-  hear({ what, detail, times }: Trouble): void {
-    this.#options.logger.warn({ detail, times }, what);
+  /** Its connections had trouble: one line for each burst of a kind. */
+  hear(trouble: Trouble): void {
+    const { logger } = this.#options;
+    const bursts =
+      this.#troubles.get(trouble.what) ??
+      new Bursts<Trouble>(({ what, detail }, leftOut) => {
+        logger.warn({ detail, ...(leftOut > 0 ? { andMore: leftOut } : {}) }, what);
+      });
+    this.#troubles.set(trouble.what, bursts);
+    bursts.add(trouble, trouble.times);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#targets?.[Symbol.dispose]();
     await this.#scope[Symbol.asyncDispose]();
+    for (const bursts of this.#troubles.values()) bursts[Symbol.dispose]();
   }
 
   #tell(command: Parameters<LoopEngine['threads'][number]['tell']>[0]): void {

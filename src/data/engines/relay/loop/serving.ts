@@ -86,8 +86,6 @@ export class Serving implements Disposable {
   add(member: Member): void {
     this.#members.add(member);
     this.loop.handover.count(1);
-    this.count(counter.open, 1);
-    this.count(counter.total, 1);
   }
 
   /** `rttUs`: what was measured of it last. */
@@ -96,7 +94,6 @@ export class Serving implements Disposable {
     this.loop.handover.count(-1);
     this.budgets.inward.leave(member);
     this.budgets.outward.leave(member);
-    this.count(counter.open, -1);
     if (rttUs === 0) return;
     this.count(counter.rttSum, -rttUs);
     this.count(counter.rttCount, -1);

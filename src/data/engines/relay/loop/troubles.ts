@@ -1,9 +1,9 @@
 import type { Loop } from './loop.js';
 import type { Trouble } from './protocol.js';
 
-const burstMs = 5_000;
+const burstMs = 100;
 
-/** Reports the first trouble of a kind at once and those that follow together, so that a flood of them is no flood of lines. */
+/** Reports the first trouble of a kind at once and those that follow together, so that a flood of them is none of messages. */
 export class Troubles {
   readonly #loop: Loop;
   readonly #forwarder: number;

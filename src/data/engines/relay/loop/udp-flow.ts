@@ -53,6 +53,8 @@ export class UdpFlow implements Member, Watcher {
       const fd = loop.sockets.datagramsTo(target, loop.socketBuffer);
       const flow = new UdpFlow(serving, listener, origin, target, fd);
       serving.add(flow);
+      serving.count(counter.open, 1);
+      serving.count(counter.total, 1);
       loop.watch(fd, epollEvent.in, flow);
       return flow;
     } catch (error) {
@@ -103,9 +105,10 @@ export class UdpFlow implements Member, Watcher {
     if (this.#closed) return;
     this.#closed = true;
     this.#listener.forget(this.#origin.key);
+    this.#row[Symbol.dispose]();
+    this.#serving.count(counter.open, -1);
     this.#serving.forget(this, 0);
     this.#serving.loop.close(this.#fd);
-    this.#row[Symbol.dispose]();
   }
 
   #back(datagrams: DatagramBatch, count: number): void {
@@ -141,6 +144,7 @@ export class UdpFlow implements Member, Watcher {
   /** Nothing listens at the target: the sender's next datagram gets another. */
   #refused(): void {
     if (this.#serving.loop.sockets.errorOf(this.#fd) !== errno.ECONNREFUSED) return;
+    this.#serving.count(counter.dropped, 1);
     this.#serving.missed(this.#origin.index, this.#target, `${formatEndpoint(this.#target)}: ECONNREFUSED`);
     this.end();
   }
