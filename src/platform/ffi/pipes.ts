@@ -1,3 +1,4 @@
+import { Pool } from '../../core/pool.js';
 import { fcntlCommand, socketType } from './constants.js';
 import type { Memory } from './memory.js';
 import type { Native } from './native.js';
@@ -15,7 +16,9 @@ export class PipePool implements Disposable {
   readonly #native: Native;
   readonly #capacity: number;
   readonly #ends: Memory;
-  readonly #spare: Pipe[] = [];
+  readonly #spare = new Pool<Pipe>(mostSpare, (pipe) => {
+    this.discard(pipe);
+  });
 
   /** `capacity` in bytes of each pipe; the kernel makes it the next power of two. */
   constructor(native: Native, capacity: number) {
@@ -26,13 +29,17 @@ export class PipePool implements Disposable {
 
   /** Undefined when the system gives no more: the caller copies instead. */
   take(): Pipe | undefined {
-    return this.#spare.pop() ?? this.#make();
+    return this.#spare.take() ?? this.#make();
   }
 
   /** Only an empty pipe may come back; anything else is `discard`ed. */
   give(pipe: Pipe): void {
-    if (this.#spare.length < mostSpare) this.#spare.push(pipe);
-    else this.discard(pipe);
+    this.#spare.give(pipe);
+  }
+
+  /** Closes what has not been needed lately. */
+  trim(): void {
+    this.#spare.trim();
   }
 
   discard({ reader, writer }: Pipe): void {
@@ -54,6 +61,6 @@ export class PipePool implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const pipe of this.#spare.splice(0)) this.discard(pipe);
+    this.#spare.clear();
   }
 }

@@ -34,6 +34,7 @@ describe.each(variants)('$name', (variant) => {
     await until('the refusal being counted', 5_000, () => forwarder.counters().failedHandshakes === 1);
     expect(application.accepted).toHaveLength(0);
     expect(forwarder.counters()).toMatchObject({ openConnections: 0, totalConnections: 0, bytesIn: 0 });
+    await until('the log telling of it', 5_000, () => log.length > 0);
     expect(log.filter((line) => line.includes('handshake failed'))).toHaveLength(1);
     expect(log.join()).not.toContain(key.toString('hex'));
     await expectsEcho(address);
@@ -55,6 +56,7 @@ describe.each(variants)('$name', (variant) => {
     for (let index = 0; index < 50; index++) await refusedBytes(address, Buffer.from('hello\r\n'), true);
     await until('all being counted', 5_000, () => forwarder.counters().failedHandshakes === 50);
     const lines = (): string[] => log.filter((line) => line.includes('handshake failed'));
+    await until('the log telling of it', 5_000, () => log.length > 0);
     expect(lines()).toHaveLength(1);
     await forwarder[Symbol.asyncDispose]();
     expect(lines()).toHaveLength(2);

@@ -1,3 +1,4 @@
+import { Pool } from '../../../../core/pool.js';
 import type { Memory } from '../../../../platform/ffi/memory.js';
 import type { Native } from '../../../../platform/ffi/native.js';
 
@@ -7,7 +8,8 @@ const mostSpare = 16;
 export class BufferPool {
   readonly #native: Native;
   readonly #size: number;
-  readonly #spare: Memory[] = [];
+  /** The garbage collector frees what it lets go of. */
+  readonly #spare = new Pool<Memory>(mostSpare, () => undefined);
 
   constructor(native: Native, size: number) {
     this.#native = native;
@@ -15,10 +17,14 @@ export class BufferPool {
   }
 
   take(): Memory {
-    return this.#spare.pop() ?? this.#native.allocate(this.#size);
+    return this.#spare.take() ?? this.#native.allocate(this.#size);
+  }
+
+  trim(): void {
+    this.#spare.trim();
   }
 
   give(buffer: Memory): void {
-    if (this.#spare.length < mostSpare) this.#spare.push(buffer);
+    this.#spare.give(buffer);
   }
 }

@@ -11,6 +11,7 @@ import { newCounters, readCounters } from './counters.js';
 import type { LoopEngine } from './engine.js';
 import type { OpenCommand, Trouble } from './protocol.js';
 import { ResolvedTargets } from './resolved-targets.js';
+import { newTurns } from './targets.js';
 
 /** A forwarder whose connections are spread over the threads of the engine. */
 export class LoopForwarder implements Forwarder {
@@ -19,6 +20,7 @@ export class LoopForwarder implements Forwarder {
   readonly #options: ForwarderOptions;
   readonly #counters: SharedArrayBuffer;
   readonly #budget: SharedArrayBuffer;
+  readonly #turns: SharedArrayBuffer;
   readonly #scope = new Scope();
   readonly #troubles = new Map<Trouble['what'], Bursts<Trouble>>();
   #targets: ResolvedTargets | undefined;
@@ -29,6 +31,7 @@ export class LoopForwarder implements Forwarder {
     this.#options = options;
     this.#counters = newCounters(engine.threads.length);
     this.#budget = newBudget(options.maxRate, engine.threads.length);
+    this.#turns = newTurns(options.listeners.length);
     this.#scope.defer(onEnd);
   }
 
@@ -106,6 +109,7 @@ export class LoopForwarder implements Forwarder {
       ...(protection.kind === 'tls-psk' ? { key: protection.key.expose() } : {}),
       counters: this.#counters,
       budget: this.#budget,
+      turns: this.#turns,
     };
   }
 

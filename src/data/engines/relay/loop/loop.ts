@@ -111,6 +111,13 @@ export class Loop {
     return this.#timers.at(performance.now() + ms, run);
   }
 
+  /** Lets go of what has not been needed lately. */
+  trim(): void {
+    this.pipes.trim();
+    this.buffers.trim();
+    this.writeBuffers.trim();
+  }
+
   /** Until `stop`. */
   run(): void {
     while (this.#running) {

@@ -25,6 +25,7 @@ export interface OpenCommand {
   readonly maxRate: number;
   readonly counters: SharedArrayBuffer;
   readonly budget: SharedArrayBuffer;
+  readonly turns: SharedArrayBuffer;
 }
 
 /** What went wrong with connections of a forwarder: the first of a burst, and how many more there were. */

@@ -40,10 +40,11 @@ export class Serving implements Disposable {
   readonly #members = new Set<Member>();
   readonly #tls: TlsContext | undefined;
   readonly #troubles: Troubles;
-  #targets: readonly TargetList[];
+  readonly #turns: SharedArrayBuffer;
+  #targets: readonly TargetList[] = [];
 
   constructor(loop: Loop, command: OpenCommand, loopIndex: number, send: (trouble: Trouble) => void) {
-    const { forwarder, wan, key, counters, budget, targets } = command;
+    const { forwarder, wan, key, counters, budget, turns, targets } = command;
     this.loop = loop;
     this.id = forwarder;
     this.wan = wan;
@@ -51,12 +52,13 @@ export class Serving implements Disposable {
     this.budgets = { inward: new Budget(loop, loopIndex, budget, 0), outward: new Budget(loop, loopIndex, budget, 1) };
     this.#tls = key && loop.tls.context(wan === 'listener', new Secret(key));
     this.#troubles = new Troubles(loop, forwarder, send);
-    this.#targets = targets.map((list) => new TargetList(list));
+    this.#turns = turns;
+    this.point(targets);
   }
 
   /** For new connections. */
   point(targets: readonly (readonly Endpoint[])[]): void {
-    this.#targets = targets.map((list) => new TargetList(list));
+    this.#targets = targets.map((list, listener) => new TargetList(list, this.#turns, listener));
   }
 
   /** The budgets know the rate already; open connections are paced anew. */
@@ -70,7 +72,7 @@ export class Serving implements Disposable {
   }
 
   targetsOf(listener: number): TargetList {
-    return this.#targets[listener] ?? new TargetList([]);
+    return this.#targets[listener] ?? new TargetList([], this.#turns, 0);
   }
 
   /** How that side of a connection speaks. */
@@ -136,6 +138,7 @@ export class Serving implements Disposable {
   /** Ends all connections. */
   [Symbol.dispose](): void {
     for (const member of this.#members) member.end(false);
+    this.#troubles.flush();
     this.#tls?.[Symbol.dispose]();
   }
 }

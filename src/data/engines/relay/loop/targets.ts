@@ -3,19 +3,26 @@ import type { Endpoint } from '../../../../core/endpoint.js';
 /** One that could not be reached is tried after all others for so long. */
 const coolDownMs = 5_000;
 
-/** The targets of one listener, used in turn. */
+/** Memory that all loops see: whose turn it is, for each listener. */
+export function newTurns(listeners: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(listeners * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** The targets of one listener, used in turn by the connections of all loops. */
 export class TargetList {
   readonly #targets: readonly { readonly endpoint: Endpoint; coolUntil: number }[];
-  #next = 0;
+  readonly #turns: Int32Array;
+  readonly #listener: number;
 
-  constructor(endpoints: readonly Endpoint[]) {
+  constructor(endpoints: readonly Endpoint[], turns: SharedArrayBuffer, listener: number) {
+    this.#turns = new Int32Array(turns);
+    this.#listener = listener;
     this.#targets = endpoints.map((endpoint) => ({ endpoint, coolUntil: 0 }));
   }
 
   /** All of them, in the order in which the next connection tries them. */
   inTurn(now: number): readonly Endpoint[] {
-    const first = this.#next;
-    this.#next = (first + 1) % Math.max(1, this.#targets.length);
+    const first = (Atomics.add(this.#turns, this.#listener, 1) >>> 0) % Math.max(1, this.#targets.length);
     const turn = [...this.#targets.slice(first), ...this.#targets.slice(0, first)];
     const cooling = turn.filter(({ coolUntil }) => coolUntil > now);
     if (cooling.length > 0) turn.sort((a, b) => Number(a.coolUntil > now) - Number(b.coolUntil > now));

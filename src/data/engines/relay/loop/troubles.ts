@@ -30,6 +30,11 @@ export class Troubles {
     });
   }
 
+  /** Tells what it has held back. */
+  flush(): void {
+    for (const what of [...this.#bursts.keys()]) this.#endBurst(what);
+  }
+
   #endBurst(what: Trouble['what']): void {
     const burst = this.#bursts.get(what);
     this.#bursts.delete(what);

@@ -120,6 +120,7 @@ class Worker {
   #sweepLater(): void {
     this.#loop.after(sweepMs, () => {
       for (const { serving } of this.#open.values()) serving.sweep();
+      this.#loop.trim();
       this.#sweepLater();
     });
   }

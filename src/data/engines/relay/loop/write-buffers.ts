@@ -1,3 +1,4 @@
+import { Pool } from '../../../../core/pool.js';
 import type { OpenSsl, Pointer } from '../../../../platform/ffi/openssl.js';
 
 /** Sixteen records with what TLS adds to each: one call of the system sends them all. */
@@ -7,14 +8,16 @@ const mostSpare = 8;
 /** Buffers between TLS and a socket, lent while a connection writes much, so that silent connections have none. */
 export class WriteBuffers {
   readonly #ssl: OpenSsl;
-  readonly #spare: Pointer[] = [];
+  readonly #spare = new Pool<Pointer>(mostSpare, (buffer) => {
+    this.#ssl.freeWriteBuffer(buffer);
+  });
 
   constructor(ssl: OpenSsl) {
     this.#ssl = ssl;
   }
 
   attach(connection: Pointer): Pointer {
-    const buffer = this.#spare.pop() ?? this.#ssl.newWriteBuffer(bufferBytes);
+    const buffer = this.#spare.take() ?? this.#ssl.newWriteBuffer(bufferBytes);
     this.#ssl.attachWriteBuffer(connection, buffer);
     return buffer;
   }
@@ -22,7 +25,10 @@ export class WriteBuffers {
   /** The buffer must be empty. */
   detach(connection: Pointer, buffer: Pointer): void {
     this.#ssl.detachWriteBuffer(connection, buffer);
-    if (this.#spare.length < mostSpare) this.#spare.push(buffer);
-    else this.#ssl.freeWriteBuffer(buffer);
+    this.#spare.give(buffer);
+  }
+
+  trim(): void {
+    this.#spare.trim();
   }
 }
