@@ -14,11 +14,13 @@ import { first } from './v1.js';
 export interface Variant {
   readonly name: string;
   readonly portable: boolean;
+  /** Whether it reports retransmits and round trips of the leg between the facilities. */
+  readonly knowsPath: boolean;
 }
 
 export const variants: readonly Variant[] = [
-  { name: 'the portable relay', portable: true },
-  { name: 'the relay', portable: false },
+  { name: 'the portable relay', portable: true, knowsPath: false },
+  { name: 'the relay', portable: false, knowsPath: false },
 ];
 
 const noKey: Protection = { kind: 'none' };

@@ -20,6 +20,10 @@ describe.each(variants)('$name', (variant) => {
     expect(info.target && formatEndpoint(info.target)).toBe(application.address);
     expect(info).toMatchObject({ bytesIn: 5, bytesOut: 5 });
     expect(forwarder.counters()).toMatchObject({ bytesIn: 5, bytesOut: 5, openConnections: 1, totalConnections: 1 });
+    for (const known of [info, forwarder.counters()]) {
+      expect(known.rttUs !== undefined).toBe(variant.knowsPath);
+      expect(known.retransmits !== undefined).toBe(variant.knowsPath);
+    }
     socket.end();
     await readAll(socket);
     await until('the end being counted', 5_000, () => forwarder.counters().openConnections === 0);

