@@ -28,9 +28,11 @@ export class Sockets {
     this.#info = native.allocate(tcpInfo.bytes);
   }
 
-  /** Listens for TCP connections. Throws SystemError. */
-  listen(at: Endpoint): number {
+  /** Listens for TCP connections, which inherit what is tuned here. Throws SystemError. */
+  listen(at: Endpoint, bufferSize: number): number {
     return this.#owned(this.#open(at, socketType.stream), (fd) => {
+      this.tune(fd, bufferSize);
+      this.keepAlive(fd);
       this.#set(fd, level.socket, socketOption.reuseAddress, 1);
       if (isIPv6(at.host)) this.#set(fd, level.ipv6, ipv6Option.only, 1);
       this.#bind(fd, at);
@@ -91,13 +93,17 @@ export class Sockets {
     return answer < 0 ? -answer : this.#value.bytes.readInt32LE(0);
   }
 
-  /** For a connection of either side: small messages leave at once, a dead peer is noticed. */
+  /** Small messages leave at once. */
   tune(fd: number, bufferSize: number): void {
     this.#set(fd, level.tcp, tcpOption.noDelay, 1);
+    this.setBuffers(fd, bufferSize);
+  }
+
+  /** A peer that has vanished is noticed within minutes. */
+  keepAlive(fd: number): void {
     this.#set(fd, level.socket, socketOption.keepAlive, 1);
     this.#set(fd, level.tcp, tcpOption.keepIdle, keepIdleSeconds);
     this.#set(fd, level.tcp, tcpOption.keepInterval, keepIntervalSeconds);
-    this.setBuffers(fd, bufferSize);
   }
 
   /** 0 leaves them to the kernel, which adapts them. */

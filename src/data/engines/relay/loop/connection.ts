@@ -30,6 +30,8 @@ export class Connection implements Member {
   #candidates: readonly Endpoint[] = [];
   #deadline: Timer | undefined;
   #joint: Joint | undefined;
+  /** It has lived for a sweep. */
+  #settled = false;
   #lastMoved = 0;
   #silentSince: number;
 
@@ -41,7 +43,6 @@ export class Connection implements Member {
     this.#silentSince = loop.now;
     this.client = serving.legFor('listener', fd);
     this.#address = client;
-    loop.sockets.tune(fd, loop.socketBuffer);
   }
 
   start(): void {
@@ -82,6 +83,7 @@ export class Connection implements Member {
   /** Once a second: measures the leg between the facilities when bytes have moved, ends what was silent for too long. */
   sweep(): void {
     const { loop } = this.#serving;
+    this.#settle();
     const moved = this.#joint?.moved ?? 0;
     if (moved !== this.#lastMoved) {
       this.#lastMoved = moved;
@@ -92,13 +94,20 @@ export class Connection implements Member {
     }
   }
 
+  /** What is not worth its calls for connections that live but a moment. */
+  #settle(): void {
+    if (this.#settled || !this.target) return;
+    this.#settled = true;
+    this.#serving.loop.sockets.keepAlive(this.target.fd);
+  }
+
   /** Closes both sides. `broken`: the peers are to see that this was no proper end. */
   end(broken: boolean): void {
     if (this.#stage === 'closed') return;
     if (this.#stage === 'greeting') this.#serving.handshakes.over(this.#listener, this);
     this.#stage = 'closed';
     this.#deadline?.cancel();
-    this.#measure();
+    if (this.#settled) this.#measure();
     this.#leave();
     this.#joint?.dispose();
     this.#dropTarget(broken);
@@ -165,7 +174,7 @@ export class Connection implements Member {
         onEvents: (events) => {
           if (this.target && events & hungUp) this.target.ended = true;
           if (this.#stage === 'joined') this.#joint?.onTarget(events);
-          else connected = this.#onReaching(endpoint, fd, connected);
+          else connected = this.#onReaching(endpoint, fd, { events, connected });
         },
       });
     } catch (error) {
@@ -179,9 +188,9 @@ export class Connection implements Member {
   }
 
   /** True once the target has accepted. */
-  #onReaching(endpoint: Endpoint, fd: number, connected: boolean): boolean {
+  #onReaching(endpoint: Endpoint, fd: number, { events, connected }: { events: number; connected: boolean }): boolean {
     if (this.#stage !== 'reaching' || this.target?.fd !== fd) return connected;
-    const failure = connected ? 0 : this.#serving.loop.sockets.errorOf(fd);
+    const failure = connected || !(events & gone) ? 0 : this.#serving.loop.sockets.errorOf(fd);
     if (failure !== 0) {
       this.#missed(endpoint, getSystemErrorName(-failure));
       return false;

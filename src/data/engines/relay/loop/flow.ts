@@ -36,6 +36,8 @@ export interface FlowOptions {
 /** One direction of a connection: takes bytes from one leg and gives them to the other. */
 export class Flow {
   waiting: Waiting = 'source';
+  /** The other direction has ended. */
+  isLast = false;
   /** Bytes taken from the source so far. */
   moved = 0;
   readonly #options: FlowOptions;
@@ -85,7 +87,7 @@ export class Flow {
     for (let step = 0; step < stepsPerTurn; step++) {
       const blocked = this.#drain();
       if (blocked) return blocked;
-      if (this.#sourceEnded) return this.#answered(this.#options.target.endWriting(), 'nothing');
+      if (this.#sourceEnded) return this.#endTarget();
       if (this.#drained) {
         this.#drained = false;
         return this.#answered(this.#options.target.flush(), 'source');
@@ -94,6 +96,12 @@ export class Flow {
       if (stopped) return stopped;
     }
     return this.#answered(this.#options.target.flush(), 'turn');
+  }
+
+  /** Closing says the same as a half-close, and the last direction is followed by it. */
+  #endTarget(): Waiting {
+    const { target } = this.#options;
+    return this.isLast && target.raw ? 'nothing' : this.#answered(target.endWriting(), 'nothing');
   }
 
   /** Gives the target what is held; undefined when nothing is left. */

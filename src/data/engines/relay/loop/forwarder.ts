@@ -124,7 +124,10 @@ export class LoopForwarder implements Forwarder {
     const { native, settings } = this.#engine;
     const sockets = new Sockets(native);
     try {
-      const fd = this.#options.transport === 'udp' ? sockets.datagrams(at, settings.socketBuffer) : sockets.listen(at);
+      const fd =
+        this.#options.transport === 'udp'
+          ? sockets.datagrams(at, settings.socketBuffer)
+          : sockets.listen(at, settings.socketBuffer);
       scope.defer(() => {
         sockets.close(fd);
       });

@@ -24,10 +24,11 @@ export class Joint {
     this.#client = client;
     this.#target = target;
     this.#onEnd = onEnd;
-    const common = { loop, row, counters };
     this.#inward = this.#lane(
       new Flow({
-        ...common,
+        loop,
+        row,
+        counters,
         source: client,
         target,
         inward: true,
@@ -37,7 +38,9 @@ export class Joint {
     );
     this.#outward = this.#lane(
       new Flow({
-        ...common,
+        loop,
+        row,
+        counters,
         source: target,
         target: client,
         inward: false,
@@ -92,7 +95,7 @@ export class Joint {
         this.#end(true);
         break;
       case 'nothing':
-        if (this.#inward.flow.waiting === 'nothing' && this.#outward.flow.waiting === 'nothing') this.#end(false);
+        this.#ended(lane === this.#inward ? this.#outward : this.#inward);
         break;
       case 'turn':
         this.#serving.loop.soon(lane.task);
@@ -104,6 +107,12 @@ export class Joint {
       case 'target':
         break;
     }
+  }
+
+  /** One direction is over; both are when `other` is too. */
+  #ended(other: Lane): void {
+    other.flow.isLast = true;
+    if (other.flow.waiting === 'nothing') this.#end(false);
   }
 
   #lane(flow: Flow): Lane {
