@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { parseEndpoint } from '../../src/core/endpoint.js';
+import { messageOf } from '../../src/core/errors.js';
 import { until } from '../../src/core/until.js';
 import { hashAll } from './tcp.js';
 
@@ -8,8 +9,8 @@ const pool = randomBytes(1 << 20);
 
 export interface SoakResult {
   readonly connections: number;
-  /** What came back was not what was sent, or nothing came back. */
-  readonly wrong: number;
+  /** How many connections went wrong, by what went wrong. */
+  readonly problems: Readonly<Record<string, number>>;
 }
 
 /** Opens `perSecond` connections to an echo for `seconds`, each with 0 to `largest` random bytes, and checks every answer. */
@@ -22,12 +23,15 @@ export async function soak(
   const began = performance.now();
   let connections = 0;
   let finished = 0;
-  let wrong = 0;
+  const problems: Record<string, number> = {};
+  const note = (problem: string): void => {
+    problems[problem] = (problems[problem] ?? 0) + 1;
+  };
   const one = async (): Promise<void> => {
     try {
-      if (!(await comesBack(address, Math.floor(Math.random() * largest)))) wrong++;
-    } catch {
-      wrong++;
+      if (!(await comesBack(address, Math.floor(Math.random() * largest)))) note('something else came back');
+    } catch (error) {
+      note(messageOf(error));
     }
     finished++;
   };
@@ -36,7 +40,7 @@ export async function soak(
     for (; connections < due; connections++) void one();
     return connections >= perSecond * seconds && finished === connections;
   });
-  return { connections, wrong };
+  return { connections, problems };
 }
 
 async function comesBack(address: string, size: number): Promise<boolean> {
