@@ -1,15 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { parseEndpoint } from '../../src/core/endpoint.js';
+import { messageOf } from '../../src/core/errors.js';
 import { until } from '../../src/core/until.js';
 import { hashAll } from './tcp.js';
 
 const pool = randomBytes(1 << 20);
+/** A machine that cannot keep up takes longer instead of letting connections wait beyond their deadlines. */
+const mostAtOnce = 100;
 
 export interface SoakResult {
   readonly connections: number;
-  /** What came back was not what was sent, or nothing came back. */
-  readonly wrong: number;
+  /** How many connections went wrong, by what went wrong. */
+  readonly problems: Readonly<Record<string, number>>;
 }
 
 /** Opens `perSecond` connections to an echo for `seconds`, each with 0 to `largest` random bytes, and checks every answer. */
@@ -22,21 +25,24 @@ export async function soak(
   const began = performance.now();
   let connections = 0;
   let finished = 0;
-  let wrong = 0;
+  const problems: Record<string, number> = {};
+  const note = (problem: string): void => {
+    problems[problem] = (problems[problem] ?? 0) + 1;
+  };
   const one = async (): Promise<void> => {
     try {
-      if (!(await comesBack(address, Math.floor(Math.random() * largest)))) wrong++;
-    } catch {
-      wrong++;
+      if (!(await comesBack(address, Math.floor(Math.random() * largest)))) note('something else came back');
+    } catch (error) {
+      note(messageOf(error));
     }
     finished++;
   };
-  await until('all connections having ended', seconds * 3_000 + 30_000, () => {
+  await until('all connections having ended', seconds * 10_000 + 30_000, () => {
     const due = Math.floor(Math.min((performance.now() - began) / 1000, seconds) * perSecond);
-    for (; connections < due; connections++) void one();
+    for (; connections < due && connections - finished < mostAtOnce; connections++) void one();
     return connections >= perSecond * seconds && finished === connections;
   });
-  return { connections, wrong };
+  return { connections, problems };
 }
 
 async function comesBack(address: string, size: number): Promise<boolean> {

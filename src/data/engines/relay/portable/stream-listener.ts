@@ -10,6 +10,9 @@ import { Rotation } from './rotation.js';
 import { listenError, type Shared } from './shared.js';
 import { TlsAcceptor, TlsDialer } from './tls.js';
 
+/** Connections that the system keeps until they are accepted: parallel streams begin all at once. */
+const backlog = 4096;
+
 /** One TCP port and the connections that came through it. */
 export class StreamListener implements AsyncDisposable {
   readonly #listener: Endpoint;
@@ -38,7 +41,7 @@ export class StreamListener implements AsyncDisposable {
   static async open(listener: Endpoint, targets: Targets, shared: Shared): Promise<StreamListener> {
     const opened = new StreamListener(listener, targets, shared);
     const server = opened.#server;
-    server.listen({ ...listener, exclusive: true });
+    server.listen({ ...listener, backlog, exclusive: true });
     try {
       await once(server, 'listening');
     } catch (error) {
