@@ -90,7 +90,7 @@ export class Connection implements Member {
       this.#silentSince = loop.now;
       this.#measure();
     } else if (loop.idleTimeoutMs > 0 && loop.now - this.#silentSince >= loop.idleTimeoutMs) {
-      this.end(false);
+      this.end(true);
     }
   }
 

@@ -14,7 +14,7 @@ import { TlsLeg } from './tls-leg.js';
 import { Troubles } from './troubles.js';
 
 /** Of each listener and loop. */
-const mostHandshakes = 128;
+const mostHandshakes = 512;
 /** Room above the set rate: the budget is what holds it, pacing only evens it out. */
 const pacingRoom = 1.25;
 
@@ -137,7 +137,7 @@ export class Serving implements Disposable {
 
   /** Ends all connections. */
   [Symbol.dispose](): void {
-    for (const member of this.#members) member.end(false);
+    for (const member of this.#members) member.end(true);
     this.#troubles.flush();
     this.#tls?.[Symbol.dispose]();
   }
