@@ -24,23 +24,21 @@ interface Target {
   readonly unit?: string;
 }
 
-/** Which of its configurations is the best depends on the machine. */
-const haproxyTunings = ['haproxy', 'haproxy-buffers', 'haproxy-upstream'];
 const tls = ['stunnel-psk', 'haproxy-tls', 'nginx-tls'];
 
 /** Compared are medians of one run: what else the machine does differs from run to run. */
 const targets: readonly Target[] = [
   {
-    ...{ title: 'Plain TCP, 1 stream: relay / best HAProxy', scenario: 'plain-1', metric: throughput },
-    ...{ arm: 'relay', against: haproxyTunings, least: 1.05 },
+    ...{ title: 'Plain TCP, 1 stream: relay / HAProxy, splice', scenario: 'plain-1', metric: throughput },
+    ...{ arm: 'relay', against: ['haproxy'], least: 1.05 },
   },
   {
     ...{ title: 'Plain TCP, 1 stream: relay / HAProxy, upstream template', scenario: 'plain-1', metric: throughput },
     ...{ arm: 'relay', against: ['haproxy-upstream'], least: 1.6 },
   },
   {
-    ...{ title: 'Plain TCP, 1 stream: CPU per GB, relay / best HAProxy', scenario: 'plain-1', metric: cpu },
-    ...{ arm: 'relay', against: haproxyTunings, most: 1 },
+    ...{ title: 'Plain TCP, 1 stream: CPU per GB, relay / HAProxy, splice', scenario: 'plain-1', metric: cpu },
+    ...{ arm: 'relay', against: ['haproxy'], most: 1 },
   },
   {
     ...{ title: 'Encrypted, 1 stream: relay / best of stunnel, HAProxy, nginx', scenario: 'encrypted-1' },

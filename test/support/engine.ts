@@ -20,7 +20,7 @@ export interface Variant {
 
 export const variants: readonly Variant[] = [
   { name: 'the portable relay', portable: true, knowsPath: false },
-  { name: 'the relay', portable: false, knowsPath: false },
+  { name: 'the relay', portable: false, knowsPath: true },
 ];
 
 const noKey: Protection = { kind: 'none' };

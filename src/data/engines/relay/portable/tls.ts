@@ -11,7 +11,7 @@ import { Wire } from './wire.js';
 
 const handshakeTimeoutMs = 10_000;
 /** Strangers can have this many open; beyond it the oldest makes room, so that they cannot lock out those who have the key. */
-const mostPending = 128;
+const mostPending = 512;
 
 /** A handshake that came to nothing. */
 export type OnRefused = (peer: Endpoint, error: unknown) => void;
