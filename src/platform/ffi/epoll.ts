@@ -50,3 +50,6 @@ export class Epoll implements Disposable {
 
 export const readable = epollEvent.in | epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
 export const writable = epollEvent.out | epollEvent.hangup | epollEvent.error;
+export const hungUp = epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
+/** Both directions, told once for each change. */
+export const everything = epollEvent.in | epollEvent.out | epollEvent.readHangup | epollEvent.edge;

@@ -1,34 +1,29 @@
-import { getSystemErrorName } from 'node:util';
 import type { Endpoint } from '../../../../core/endpoint.js';
-import { formatEndpoint } from '../../../../core/endpoint.js';
-import { messageOf } from '../../../../core/errors.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
+import { everything, hungUp } from '../../../../platform/ffi/epoll.js';
 import type { ConnectionRow } from './connection-table.js';
 import { counter } from './counters.js';
+import { Dialing, type Dialer } from './dialing.js';
 import { Joint } from './joint.js';
 import type { Leg } from './leg.js';
 import type { Member, Serving } from './serving.js';
 import type { Timer } from './timers.js';
 
-const connectTimeoutMs = 10_000;
 const handshakeTimeoutMs = 10_000;
-/** Both directions, told once for each change. */
-const everything = epollEvent.in | epollEvent.out | epollEvent.readHangup | epollEvent.edge;
-const hungUp = epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
 const gone = epollEvent.hangup | epollEvent.error;
 
 /** One accepted connection on its way: the client proves itself, a target is reached, and both are joined. */
-export class Connection implements Member {
-  readonly client: Leg;
-  target: Leg | undefined;
+export class Connection implements Member, Dialer {
   readonly #serving: Serving;
+  readonly #listener: number;
+  readonly #address: Endpoint;
+  readonly #client: Leg;
+  #stage: 'greeting' | 'reaching' | 'joined' | 'closed' = 'greeting';
+  #deadline: Timer | undefined;
   /** Since the client has proven itself: before that it is nobody's connection. */
   #row: ConnectionRow | undefined;
-  readonly #address: Endpoint;
-  readonly #listener: number;
-  #stage: 'greeting' | 'reaching' | 'joined' | 'closed' = 'greeting';
-  #candidates: readonly Endpoint[] = [];
-  #deadline: Timer | undefined;
+  #dialing: Dialing | undefined;
+  #target: Leg | undefined;
   #joint: Joint | undefined;
   /** It has lived for a sweep. */
   #settled = false;
@@ -37,18 +32,17 @@ export class Connection implements Member {
 
   /** Owns the descriptor from here on. */
   constructor(serving: Serving, listener: number, fd: number, client: Endpoint) {
-    const { loop } = serving;
     this.#serving = serving;
     this.#listener = listener;
-    this.#silentSince = loop.now;
-    this.client = serving.legFor('listener', fd);
     this.#address = client;
+    this.#silentSince = serving.loop.now;
+    this.#client = serving.legFor('listener', fd);
   }
 
   start(): void {
-    const { loop } = this.#serving;
+    const { loop, handshakes } = this.#serving;
     try {
-      loop.watch(this.client.fd, everything, {
+      loop.watch(this.#client.fd, everything, {
         onEvents: (events) => {
           this.#onClient(events);
         },
@@ -57,11 +51,11 @@ export class Connection implements Member {
       this.end(true);
       return;
     }
-    if (!this.client.raw) {
-      this.#serving.handshakes.begin(this.#listener, this);
-      this.#expectWithin(handshakeTimeoutMs, () => {
+    if (!this.#client.raw) {
+      this.#deadline = loop.after(handshakeTimeoutMs, () => {
         this.failHandshake('no answer in time');
       });
+      handshakes.begin(this.#listener, this);
     }
     this.#greet();
   }
@@ -76,8 +70,30 @@ export class Connection implements Member {
   /** Limits what the kernel sends; bytes per second, 0 for no limit. */
   pace(rate: number): void {
     const { sockets } = this.#serving.loop;
-    sockets.setPacing(this.client.fd, rate);
-    if (this.target) sockets.setPacing(this.target.fd, rate);
+    sockets.setPacing(this.#client.fd, rate);
+    if (this.#target) sockets.setPacing(this.#target.fd, rate);
+  }
+
+  reached(endpoint: Endpoint, target: Leg): void {
+    const { pacing } = this.#serving;
+    this.#stage = 'joined';
+    this.#target = target;
+    if (!this.#row) return;
+    this.#row.reached(endpoint);
+    if (pacing > 0) this.pace(pacing);
+    this.#joint = new Joint(this.#serving, this.#client, target, this.#row, (broken) => {
+      this.end(broken);
+    });
+    this.#joint.start();
+  }
+
+  onTarget(events: number): void {
+    this.#joint?.onTarget(events);
+  }
+
+  unreached(): void {
+    this.#serving.count(counter.refused, 1);
+    this.end(true);
   }
 
   /** Once a second: measures the leg between the facilities when bytes have moved, ends what was silent for too long. */
@@ -94,25 +110,53 @@ export class Connection implements Member {
     }
   }
 
-  /** What is not worth its calls for connections that live but a moment. */
-  #settle(): void {
-    if (this.#settled || !this.target) return;
-    this.#settled = true;
-    this.#serving.loop.sockets.keepAlive(this.target.fd);
-  }
-
   /** Closes both sides. `broken`: the peers are to see that this was no proper end. */
   end(broken: boolean): void {
     if (this.#stage === 'closed') return;
-    if (this.#stage === 'greeting') this.#serving.handshakes.over(this.#listener, this);
+    const { loop, handshakes } = this.#serving;
     this.#stage = 'closed';
+    handshakes.over(this.#listener, this);
     this.#deadline?.cancel();
     if (this.#settled) this.#measure();
     this.#leave();
+    this.#dialing?.stop();
     this.#joint?.dispose();
-    this.#dropTarget(broken);
-    this.client.dispose();
-    this.#serving.loop.close(this.client.fd, broken);
+    for (const leg of [this.#client, this.#target]) {
+      leg?.dispose();
+      if (leg) loop.close(leg.fd, broken);
+    }
+  }
+
+  #onClient(events: number): void {
+    if (events & hungUp) this.#client.ended = true;
+    if (this.#stage === 'greeting') this.#greet();
+    else if (this.#stage === 'joined') this.#joint?.onClient(events);
+    else if (events & gone) this.end(true);
+  }
+
+  #greet(): void {
+    // Among too many that wait, this one may have made place for itself.
+    if (this.#stage !== 'greeting') return;
+    const answer = this.#client.handshake();
+    if (answer === -errno.EAGAIN) return;
+    if (answer < 0) {
+      this.failHandshake(this.#client.failure);
+      return;
+    }
+    this.#deadline?.cancel();
+    this.#serving.handshakes.over(this.#listener, this);
+    this.#enter();
+  }
+
+  /** From here on it counts as a connection. */
+  #enter(): void {
+    const { loop, id } = this.#serving;
+    this.#stage = 'reaching';
+    this.#row = loop.table.open(id, this.#listener, this.#address);
+    this.#serving.count(counter.open, 1);
+    this.#serving.count(counter.total, 1);
+    this.#dialing = new Dialing(this.#serving, this.#listener, this);
+    this.#dialing.start();
   }
 
   /** Is counted no more. */
@@ -123,123 +167,16 @@ export class Connection implements Member {
     this.#serving.forget(this, rttUs);
   }
 
-  #onClient(events: number): void {
-    if (events & hungUp) this.client.ended = true;
-    if (this.#stage === 'greeting') this.#greet();
-    else if (this.#stage === 'joined') this.#joint?.onClient(events);
-    else if (events & gone) this.end(true);
-  }
-
-  #greet(): void {
-    const answer = this.client.handshake();
-    if (answer === -errno.EAGAIN) return;
-    if (answer < 0) {
-      this.failHandshake(this.client.failure);
-      return;
-    }
-    const { loop, handshakes, id } = this.#serving;
-    handshakes.over(this.#listener, this);
-    this.#deadline?.cancel();
-    this.#stage = 'reaching';
-    this.#row = loop.table.open(id, this.#listener, this.#address);
-    this.#serving.count(counter.open, 1);
-    this.#serving.count(counter.total, 1);
-    this.#candidates = this.#serving.targetsOf(this.#listener).inTurn(loop.now);
-    this.#tryNext();
-  }
-
-  #tryNext(): void {
-    const [endpoint, ...others] = this.#candidates;
-    this.#candidates = others;
-    if (!endpoint) {
-      this.#serving.count(counter.refused, 1);
-      this.end(true);
-      return;
-    }
-    try {
-      this.#connect(endpoint);
-    } catch (error) {
-      this.#missed(endpoint, messageOf(error));
-    }
-  }
-
-  #connect(endpoint: Endpoint): void {
-    const { loop } = this.#serving;
-    const fd = loop.sockets.connect(endpoint);
-    try {
-      loop.sockets.tune(fd, loop.socketBuffer);
-      this.target = this.#serving.legFor('target', fd);
-      let connected = false;
-      loop.watch(fd, everything, {
-        onEvents: (events) => {
-          if (this.target && events & hungUp) this.target.ended = true;
-          if (this.#stage === 'joined') this.#joint?.onTarget(events);
-          else connected = this.#onReaching(endpoint, fd, { events, connected });
-        },
-      });
-    } catch (error) {
-      if (this.target) this.#dropTarget(false);
-      else loop.close(fd);
-      throw error;
-    }
-    this.#expectWithin(connectTimeoutMs, () => {
-      this.#missed(endpoint, 'no answer in time');
-    });
-  }
-
-  /** True once the target has accepted. */
-  #onReaching(endpoint: Endpoint, fd: number, { events, connected }: { events: number; connected: boolean }): boolean {
-    if (this.#stage !== 'reaching' || this.target?.fd !== fd) return connected;
-    const failure = connected || !(events & gone) ? 0 : this.#serving.loop.sockets.errorOf(fd);
-    if (failure !== 0) {
-      this.#missed(endpoint, getSystemErrorName(-failure));
-      return false;
-    }
-    const answer = this.target.handshake();
-    if (answer > 0) {
-      this.#deadline?.cancel();
-      this.#join(endpoint, this.target);
-    } else if (answer !== -errno.EAGAIN) {
-      this.#serving.failedHandshake(this.target.failure);
-      this.#missed(endpoint, 'it did not prove the key');
-    }
-    return true;
-  }
-
-  #missed(endpoint: Endpoint, reason: string): void {
-    this.#deadline?.cancel();
-    this.#dropTarget(true);
-    this.#serving.missed(this.#listener, endpoint, `${formatEndpoint(endpoint)}: ${reason}`);
-    this.#tryNext();
-  }
-
-  #dropTarget(broken: boolean): void {
-    if (!this.target) return;
-    this.target.dispose();
-    this.#serving.loop.close(this.target.fd, broken);
-    this.target = undefined;
-  }
-
-  #join(endpoint: Endpoint, target: Leg): void {
-    if (!this.#row) return;
-    this.#stage = 'joined';
-    this.#row.reached(endpoint);
-    const rate = this.#serving.pacing;
-    if (rate > 0) this.pace(rate);
-    this.#joint = new Joint(this.#serving, this.client, target, this.#row, (broken) => {
-      this.end(broken);
-    });
-    this.#joint.start();
+  /** What is not worth its calls for connections that live but a moment. */
+  #settle(): void {
+    if (this.#settled || !this.#target) return;
+    this.#settled = true;
+    this.#serving.loop.sockets.keepAlive(this.#target.fd);
   }
 
   #measure(): void {
-    const leg = this.#serving.wan === 'listener' ? this.client : this.target;
+    const leg = this.#serving.wan === 'listener' ? this.#client : this.#target;
     const info = leg && this.#row ? this.#serving.loop.sockets.tcpInfo(leg.fd) : undefined;
     if (info && this.#row) this.#serving.measured(this.#row, info);
-  }
-
-  #expectWithin(ms: number, giveUp: () => void): void {
-    this.#deadline?.cancel();
-    this.#deadline = this.#serving.loop.after(ms, giveUp);
   }
 }

@@ -1,5 +1,6 @@
 import { getSystemErrorName } from 'node:util';
 import type { Endpoint } from '../../../../core/endpoint.js';
+import { messageOf } from '../../../../core/errors.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
 import { Connection } from './connection.js';
 import type { Loop, Watcher } from './loop.js';
@@ -14,9 +15,21 @@ const harmless: ReadonlySet<number> = new Set([-errno.EAGAIN, -errno.ECONNABORTE
 
 /** Takes an accepted connection over. */
 export function serve(serving: Serving, listener: number, fd: number, client: Endpoint): void {
-  const connection = new Connection(serving, listener, fd, client);
+  const connection = take(serving, listener, fd, client);
+  if (!connection) return;
   serving.add(connection);
   connection.start();
+}
+
+/** Undefined, and the descriptor closed, when memory is short. */
+function take(serving: Serving, listener: number, fd: number, client: Endpoint): Connection | undefined {
+  try {
+    return new Connection(serving, listener, fd, client);
+  } catch (error) {
+    serving.report('connection not accepted', messageOf(error));
+    serving.loop.close(fd, true);
+    return undefined;
+  }
 }
 
 /** Accepts the connections of a listening socket, which all loops share, and gives each to the loop with the fewest. */

@@ -61,7 +61,7 @@ export class TlsContext implements Disposable {
     this.tls = tls;
     this.#server = server;
     this.#key = key;
-    this.#context = ssl.newContext(server);
+    this.#context = made(ssl.newContext(server));
     ssl.contextControl(this.#context, command.minVersion, tls13);
     ssl.contextControl(this.#context, command.maxVersion, tls13);
     ssl.contextControl(this.#context, command.mode, mode.partialWrite | mode.movingBuffer | mode.releaseBuffers);
@@ -78,7 +78,7 @@ export class TlsContext implements Disposable {
   /** A connection on the descriptor, before its handshake. */
   open(fd: number): Pointer {
     const { ssl } = this.tls;
-    const connection = ssl.newConnection(this.#context);
+    const connection = made(ssl.newConnection(this.#context));
     ssl.setDescriptor(connection, fd);
     if (this.#server) ssl.setAccepting(connection);
     else ssl.setConnecting(connection);
@@ -90,4 +90,10 @@ export class TlsContext implements Disposable {
     this.tls.ssl.freeContext(this.#context);
     this.#key.key.bytes.fill(0);
   }
+}
+
+/** OpenSSL answers 0 when memory is short. */
+function made(pointer: Pointer): Pointer {
+  if (pointer === 0) throw new Error('OpenSSL has no memory left');
+  return pointer;
 }

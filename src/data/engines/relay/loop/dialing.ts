@@ -1,0 +1,112 @@
+import { getSystemErrorName } from 'node:util';
+import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
+import { messageOf } from '../../../../core/errors.js';
+import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
+import { everything, hungUp } from '../../../../platform/ffi/epoll.js';
+import type { Leg } from './leg.js';
+import type { Serving } from './serving.js';
+import type { Timer } from './timers.js';
+
+/** For connecting and proving the key together. */
+const timeoutMs = 10_000;
+const failed = epollEvent.hangup | epollEvent.error;
+
+/** Whom a dialing tells. */
+export interface Dialer {
+  /** The leg is the dialer's from here on, with its events. */
+  reached(target: Endpoint, leg: Leg): void;
+  onTarget(events: number): void;
+  /** None of the targets could be reached. */
+  unreached(): void;
+}
+
+/** The way from a listener to the first of its targets that answers. */
+export class Dialing {
+  readonly #serving: Serving;
+  readonly #listener: number;
+  readonly #dialer: Dialer;
+  #candidates: readonly Endpoint[];
+  #leg: Leg | undefined;
+  #connected = false;
+  #deadline: Timer | undefined;
+
+  constructor(serving: Serving, listener: number, dialer: Dialer) {
+    this.#serving = serving;
+    this.#listener = listener;
+    this.#dialer = dialer;
+    this.#candidates = serving.targetsOf(listener).inTurn(serving.loop.now);
+  }
+
+  start(): void {
+    const [target, ...others] = this.#candidates;
+    this.#candidates = others;
+    if (!target) {
+      this.#dialer.unreached();
+      return;
+    }
+    try {
+      this.#connect(target);
+    } catch (error) {
+      this.#missed(target, messageOf(error));
+    }
+  }
+
+  /** Gives up; frees what it has. */
+  stop(): void {
+    this.#deadline?.cancel();
+    this.#candidates = [];
+    this.#drop();
+  }
+
+  #connect(target: Endpoint): void {
+    const { loop } = this.#serving;
+    const fd = loop.sockets.connect(target);
+    const leg = this.#serving.legFor('target', fd);
+    this.#leg = leg;
+    this.#connected = false;
+    loop.sockets.tune(fd, loop.socketBuffer);
+    loop.watch(fd, everything, {
+      onEvents: (events) => {
+        if (events & hungUp) leg.ended = true;
+        if (leg === this.#leg) this.#onEvents(target, leg, events);
+        else this.#dialer.onTarget(events);
+      },
+    });
+    this.#deadline = loop.after(timeoutMs, () => {
+      if (this.#connected) this.#serving.failedHandshake('no answer in time');
+      this.#missed(target, 'no answer in time');
+    });
+  }
+
+  #onEvents(target: Endpoint, leg: Leg, events: number): void {
+    const failure = !this.#connected && events & failed ? this.#serving.loop.sockets.errorOf(leg.fd) : 0;
+    if (failure !== 0) {
+      this.#missed(target, getSystemErrorName(-failure));
+      return;
+    }
+    this.#connected = true;
+    const answer = leg.handshake();
+    if (answer > 0) {
+      this.#deadline?.cancel();
+      this.#leg = undefined;
+      this.#dialer.reached(target, leg);
+    } else if (answer !== -errno.EAGAIN) {
+      this.#serving.failedHandshake(leg.failure);
+      this.#missed(target, 'it did not prove the key');
+    }
+  }
+
+  #missed(target: Endpoint, reason: string): void {
+    this.#deadline?.cancel();
+    this.#drop();
+    this.#serving.missed(this.#listener, target, `${formatEndpoint(target)}: ${reason}`);
+    this.start();
+  }
+
+  #drop(): void {
+    if (!this.#leg) return;
+    this.#leg.dispose();
+    this.#serving.loop.close(this.#leg.fd, true);
+    this.#leg = undefined;
+  }
+}
