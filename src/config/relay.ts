@@ -5,7 +5,7 @@ import { parseDuration, parseSize } from '../core/quantity.js';
 import { flag, parsed } from './load.js';
 
 const smallestBuffer = 64 * 1024;
-const largestBuffer = 64 * 1024 * 1024;
+const largestBuffer = 1024 * 1024;
 
 /** Settings of the relay, which `s2cs` hands on to the data server that it starts. */
 export const relaySettings = {
@@ -31,7 +31,7 @@ export function relayArguments(settings: RelaySettings): string[] {
 function parseBufferSize(text: string): number {
   const bytes = parseSize(text);
   if (bytes < smallestBuffer || bytes > largestBuffer) {
-    throw new SciStreamError('BAD_FORMAT', `A buffer of ${bytes} bytes must have 64KiB to 64MiB.`);
+    throw new SciStreamError('BAD_FORMAT', `A buffer of ${bytes} bytes must have 64KiB to 1MiB.`);
   }
   return bytes;
 }

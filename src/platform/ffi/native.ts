@@ -22,6 +22,8 @@ export async function loadNative(checked: boolean): Promise<Native | undefined> 
     const allocator = new Allocator((buffer) => Number(ffi.address(buffer)), checked);
     const allocate = (size: number): Memory => allocator.allocate(size);
     const guarded = <T extends object>(calls: T): T => (checked ? verifying(calls, allocator) : calls);
+    // A node without these would fail later, in threads.
+    openLibrary(ffi, undefined).bind('SSL_CTX_set_psk_server_callback', 'void', ['uintptr_t', 'uintptr_t']);
     return {
       libc: guarded(bindLibc(openLibrary(ffi, 'libc.so.6'))),
       allocate,

@@ -2,9 +2,17 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { until } from '../../../src/core/until.js';
 import { createForwarder, forward, freePort, startEngine, targetsOf, variants } from '../../support/engine.js';
-import { connect, echo, exchange, listenAt, readAll, saying } from '../../support/tcp.js';
+import { accepts, connect, echo, exchange, listenAt, readAll, saying } from '../../support/tcp.js';
+import { first } from '../../support/v1.js';
 
 describe.each(variants)('$name', (variant) => {
+  it('refuses a target whose name means nothing, and listens to nothing then', async () => {
+    const engine = await startEngine(variant);
+    const { forwarder, addresses } = await createForwarder(engine, { targets: ['nowhere.invalid:7000'] });
+    await expect(forwarder.update(targetsOf(['nowhere.invalid:7000']))).rejects.toMatchObject({ code: 'CONN_ERROR' });
+    expect(await accepts(first(addresses))).toBe(false);
+  });
+
   it('breaks a connection for which no target answers, and counts it', async () => {
     const { address, forwarder } = await forward(variant, { targets: [`127.0.0.1:${await freePort()}`] });
     await expect(connect(address).then(readAll)).rejects.toMatchObject({ code: 'ECONNRESET' });

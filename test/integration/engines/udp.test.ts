@@ -103,6 +103,17 @@ describe.each(variants)('$name', (variant) => {
     });
   });
 
+  it('lets large datagrams through a low rate', async () => {
+    const application = await UdpPeer.open();
+    const client = await UdpPeer.open();
+    const { address } = await forward(variant, { targets: [application.address], transport, maxRate: 5_000_000 });
+    const large = 'x'.repeat(60_000);
+    await until('a datagram arriving', 5_000, () => {
+      client.send(address, large);
+      return application.texts.includes(large);
+    });
+  });
+
   it('counts datagrams for which nobody is there, and serves once somebody is', async () => {
     const port = await freePort();
     const client = await UdpPeer.open();

@@ -8,6 +8,7 @@ export const relay: EngineKind = {
   capabilities: { security: ['tls-psk', 'none'], udp: true, rate: true },
   async start(settings) {
     const native = settings.portable ? undefined : await loadNative(settings.debugMemory ?? false);
+    settings.logger.info({ portable: !native, ...(native ? { workers: settings.workers } : {}) }, 'the relay starts');
     return native ? LoopEngine.start(native, settings) : new PortableEngine(settings);
   },
 };

@@ -71,6 +71,18 @@ export class Budget {
     return taken;
   }
 
+  /** Whether a datagram, which cannot be cut, may go now. A large one uses up what comes next. */
+  admit(user: object, bytes: number): boolean {
+    const { rate } = this;
+    if (rate === 0) return true;
+    const now = performance.now();
+    this.#enroll(user, now);
+    this.#refill(rate, now);
+    if (this.#tokens <= 0) return false;
+    this.#tokens -= bytes;
+    return true;
+  }
+
   giveBack(bytes: number): void {
     if (this.rate > 0) this.#tokens += bytes;
   }

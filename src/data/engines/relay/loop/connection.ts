@@ -46,6 +46,9 @@ export class Connection implements Member, Dialer {
         onEvents: (events) => {
           this.#onClient(events);
         },
+        abort: () => {
+          this.abort();
+        },
       });
     } catch {
       this.end(true);
@@ -89,6 +92,10 @@ export class Connection implements Member, Dialer {
 
   onTarget(events: number): void {
     this.#joint?.onTarget(events);
+  }
+
+  abort(): void {
+    this.end(true);
   }
 
   unreached(): void {

@@ -18,6 +18,8 @@ export interface Dialer {
   onTarget(events: number): void;
   /** None of the targets could be reached. */
   unreached(): void;
+  /** A defect: everything is to be freed. */
+  abort(): void;
 }
 
 /** The way from a listener to the first of its targets that answers. */
@@ -70,6 +72,9 @@ export class Dialing {
         if (events & hungUp) leg.ended = true;
         if (leg === this.#leg) this.#onEvents(target, leg, events);
         else this.#dialer.onTarget(events);
+      },
+      abort: () => {
+        this.#dialer.abort();
       },
     });
     this.#deadline = loop.after(timeoutMs, () => {

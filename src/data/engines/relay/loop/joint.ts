@@ -122,6 +122,9 @@ export class Joint {
         run: () => {
           this.#pump(lane);
         },
+        abort: () => {
+          this.#end(true);
+        },
       },
     };
     return lane;

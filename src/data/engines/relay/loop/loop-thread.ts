@@ -12,6 +12,9 @@ const workerFile = import.meta.url.endsWith('.ts')
   ? new URL('../../../../../dist/cli/relay-worker.js', import.meta.url)
   : new URL('relay-worker.js', import.meta.url);
 
+/** More connections than any loop has. */
+const busiest = 1 << 30;
+
 /** Of one loop among those of its engine. */
 export interface Place {
   readonly index: number;
@@ -29,6 +32,9 @@ export class LoopThread implements AsyncDisposable {
   readonly #waiting = new Map<number, Deferred<void>>();
   readonly #onTrouble: (trouble: Trouble) => void;
   readonly #settings: EngineSettings;
+  readonly #loads: Int32Array;
+  readonly #index: number;
+  #stopping = false;
   #failure: SciStreamError | undefined;
 
   private constructor({ index, wakeup, crew }: Place, settings: EngineSettings, onTrouble: (trouble: Trouble) => void) {
@@ -36,6 +42,8 @@ export class LoopThread implements AsyncDisposable {
     this.#onTrouble = onTrouble;
     this.#settings = settings;
     this.#wakeup = wakeup;
+    this.#loads = new Int32Array(crew.loads);
+    this.#index = index;
     const workerData: WorkerOptions = {
       ...{ index, crew, table: this.table },
       ...{ bufferBytes: bufferSize, socketBuffer, idleTimeoutMs, debugMemory },
@@ -86,6 +94,7 @@ export class LoopThread implements AsyncDisposable {
 
   /** Ends the thread and all connections on it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
     this.tell({ kind: 'stop' });
     await this.#exited.promise;
   }
@@ -124,6 +133,14 @@ export class LoopThread implements AsyncDisposable {
 
   /** Whoever waits hears of it; later questions fail at once. */
   #fail(cause: unknown): void {
+    if (!this.#failure && !this.#stopping) {
+      this.#settings.logger.error(
+        { reason: String(cause) },
+        'a thread of the relay has ended; restart the data server',
+      );
+      // So that no other loop hands it connections.
+      Atomics.store(this.#loads, this.#index, busiest);
+    }
     this.#failure ??= new SciStreamError('SERVER_ERR', `A thread of the relay has ended: ${String(cause)}`, { cause });
     this.#ready.reject(this.#failure);
     for (const waiting of this.#waiting.values()) waiting.reject(this.#failure);

@@ -21,11 +21,15 @@ const looksBeforeSleep = 10;
 /** Told what happened on a descriptor, as a set of epollEvent. */
 export interface Watcher {
   onEvents(events: number): void;
+  /** It threw, which is a defect: it is to free what it has. */
+  abort?(): void;
 }
 
 /** Does a little, and then lets others have their turn. */
 export interface Task {
   readonly run: () => void;
+  /** As of a Watcher. */
+  readonly abort?: () => void;
 }
 
 export interface LoopOptions {
@@ -131,8 +135,9 @@ export class Loop {
       for (let index = 0; index < count; index++) {
         this.#dispatch(this.#epoll.descriptor(index), this.#epoll.events(index));
       }
+      this.#timers.runDue(this.now, this.#defect);
+      this.#closeAll();
       this.#takeTurns();
-      this.#timers.runDue(this.now);
       this.#closeAll();
     }
     this.#closeAll();
@@ -161,7 +166,7 @@ export class Loop {
       try {
         task.run();
       } catch (error) {
-        this.#defect(error);
+        this.#defect(error, task);
       }
     }
   }
@@ -175,15 +180,21 @@ export class Loop {
   }
 
   #dispatch(fd: number, events: number): void {
+    const watcher = this.#watchers[fd];
     try {
-      this.#watchers[fd]?.onEvents(events);
+      watcher?.onEvents(events);
     } catch (error) {
-      this.#defect(error);
+      this.#defect(error, watcher);
     }
   }
 
   /** A defect of ours: what one connection threw must not end the others. */
-  #defect(error: unknown): void {
+  readonly #defect = (error: unknown, culprit?: Watcher | Task): void => {
     this.#onDefect(error instanceof Error ? (error.stack ?? error.message) : messageOf(error));
-  }
+    try {
+      culprit?.abort?.();
+    } catch (another) {
+      this.#onDefect(messageOf(another));
+    }
+  };
 }

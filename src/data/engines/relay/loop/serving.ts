@@ -103,10 +103,7 @@ export class Serving implements Disposable {
 
   /** Whether the rate allows a datagram now. */
   admit(member: Member, direction: 'inward' | 'outward', bytes: number): boolean {
-    const budget = this.budgets[direction];
-    const allowed = budget.take(member, bytes);
-    if (allowed < bytes) budget.giveBack(allowed);
-    return allowed === bytes;
+    return this.budgets[direction].admit(member, bytes);
   }
 
   measured(row: ConnectionRow, { rttUs, retransmits }: { rttUs: number; retransmits: number }): void {

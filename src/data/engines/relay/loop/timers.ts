@@ -34,10 +34,15 @@ export class Timers {
     return -1;
   }
 
-  runDue(now: number): void {
+  /** What one throws goes to `onError` and does not keep the others from running. */
+  runDue(now: number, onError: (error: unknown) => void): void {
     for (let first = this.#heap[0]; first && first.at <= now; first = this.#heap[0]) {
       this.#removeFirst();
-      first.run?.();
+      try {
+        first.run?.();
+      } catch (error) {
+        onError(error);
+      }
     }
   }
 

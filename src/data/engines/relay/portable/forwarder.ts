@@ -1,4 +1,5 @@
 import { Scope } from '../../../../core/scope.js';
+import { lookUpAll } from '../resolved-targets.js';
 import type { Endpoint } from '../../../../core/endpoint.js';
 import type { ConnectionInfo, Counters, EngineSettings, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
 import { DatagramListener } from './datagram-listener.js';
@@ -20,6 +21,8 @@ export class PortableForwarder implements Forwarder {
   }
 
   async update(targets: readonly Targets[]): Promise<void> {
+    // Each connection looks names up for itself; one that means nothing is to fail here.
+    await lookUpAll(targets);
     this.#listeners ??= await this.#open(targets);
     for (const [index, listener] of this.#listeners.entries()) {
       const own = targets[index];

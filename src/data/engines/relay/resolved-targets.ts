@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Endpoint } from '../../../../core/endpoint.js';
-import { messageOf, SciStreamError } from '../../../../core/errors.js';
-import type { Logger } from '../../../../observe/logger.js';
-import type { Targets } from '../../engine.js';
+import type { Endpoint } from '../../../core/endpoint.js';
+import { messageOf, SciStreamError } from '../../../core/errors.js';
+import type { Logger } from '../../../observe/logger.js';
+import type { Targets } from '../engine.js';
 
 /** A name may come to mean another address while a stream lives. */
 const refreshMs = 30_000;
@@ -58,7 +58,8 @@ export class ResolvedTargets implements Disposable {
   }
 }
 
-async function lookUpAll(targets: readonly Targets[]): Promise<Addresses> {
+/** The addresses behind the names. Throws CONN_ERROR when one means nothing. */
+export async function lookUpAll(targets: readonly Targets[]): Promise<Addresses> {
   return Promise.all(targets.map(async (list) => (await Promise.all(list.map(lookUp))).flat()));
 }
 
