@@ -3,6 +3,7 @@ import type { Endpoint } from '../../../../core/endpoint.js';
 import { formatEndpoint } from '../../../../core/endpoint.js';
 import { messageOf } from '../../../../core/errors.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
+import { isShortage } from '../../../../platform/ffi/system-error.js';
 import type { ConnectionRow } from './connection-table.js';
 import { counter } from './counters.js';
 import { Joint } from './joint.js';
@@ -152,15 +153,25 @@ export class Connection implements Member {
     const [endpoint, ...others] = this.#candidates;
     this.#candidates = others;
     if (!endpoint) {
-      this.#serving.count(counter.refused, 1);
-      this.end(true);
+      this.#refuse();
       return;
     }
     try {
       this.#connect(endpoint);
     } catch (error) {
-      this.#missed(endpoint, messageOf(error));
+      if (isShortage(error)) {
+        // The target is not to blame, and the next one would fare no better.
+        this.#serving.report('connection not accepted', messageOf(error));
+        this.#refuse();
+      } else {
+        this.#missed(endpoint, messageOf(error));
+      }
     }
+  }
+
+  #refuse(): void {
+    this.#serving.count(counter.refused, 1);
+    this.end(true);
   }
 
   #connect(endpoint: Endpoint): void {

@@ -112,7 +112,9 @@ export class Loop {
   }
 
   after(ms: number, run: () => void): Timer {
-    return this.#timers.at(performance.now() + ms, run);
+    return this.#timers.at(performance.now() + ms, () => {
+      this.#attempt(run);
+    });
   }
 
   /** Lets go of what has not been needed lately. */
@@ -157,12 +159,14 @@ export class Loop {
     if (this.#turns.length === 0) return;
     const tasks = this.#turns;
     this.#turns = [];
-    for (const task of tasks) {
-      try {
-        task.run();
-      } catch (error) {
-        this.#defect(error);
-      }
+    for (const task of tasks) this.#attempt(task.run);
+  }
+
+  #attempt(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#defect(error);
     }
   }
 
