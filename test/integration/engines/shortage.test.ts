@@ -32,7 +32,7 @@ describe.each(variants)('$name without descriptors', ({ portable }) => {
     expect(back).toEqual({ hash: payload.hash, bytes: payload.bytes });
     for (const socket of crowd) socket?.destroy();
     await until('the crowd having gone', 10_000, async () => (await server.openConnections(id)) === 0);
-    expect(await exchange(address, 'room again')).toBe('room again');
+    await servesAgain(address);
     expect(server.logged(shortage).length).toBeLessThan(6);
     expect(server.logged(/target not reached|defect/)).toEqual([]);
     expect(await server.stop()).toMatchObject({ code: 0, stdout: '' });
@@ -53,7 +53,7 @@ describe.each(variants)('$name without descriptors', ({ portable }) => {
     const later = await until('a reservation being granted', 10_000, () => {
       return server.forward(application.address).catch(() => undefined);
     });
-    expect(await exchange(later.address, 'room again')).toBe('room again');
+    await servesAgain(later.address);
     expect(await server.stop()).toMatchObject({ code: 0, stdout: '' });
   });
 });
@@ -104,6 +104,13 @@ function readsALittle(socket: net.Socket): void {
 /** More connections than there is room for; some of them are sent away at once. */
 function crowdAt(address: string): Promise<(net.Socket | undefined)[]> {
   return Promise.all(Array.from({ length: 150 }, () => connect(address).catch(() => undefined)));
+}
+
+/** Those that the crowd has left in the kernel's queue are accepted first, and may fill it up for a moment. */
+async function servesAgain(address: string): Promise<void> {
+  await until('an answer', 5_000, async () => {
+    return (await exchange(address, 'room again').catch(() => '')) === 'room again';
+  });
 }
 
 /** Sends a byte and takes it back. */
