@@ -3,6 +3,7 @@ import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { messageOf } from '../../../../core/errors.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
 import { everything, hungUp } from '../../../../platform/ffi/epoll.js';
+import { isShortage } from '../../../../platform/ffi/system-error.js';
 import type { Leg } from './leg.js';
 import type { Serving } from './serving.js';
 import type { Timer } from './timers.js';
@@ -49,7 +50,8 @@ export class Dialing {
     try {
       this.#connect(target);
     } catch (error) {
-      this.#missed(target, messageOf(error));
+      if (isShortage(error)) this.#short(messageOf(error));
+      else this.#missed(target, messageOf(error));
     }
   }
 
@@ -58,6 +60,13 @@ export class Dialing {
     this.#deadline?.cancel();
     this.#candidates = [];
     this.#drop();
+  }
+
+  /** The target is not to blame, and the next one would fare no better. */
+  #short(reason: string): void {
+    this.#drop();
+    this.#serving.report('connection not accepted', reason);
+    this.#dialer.unreached();
   }
 
   #connect(target: Endpoint): void {

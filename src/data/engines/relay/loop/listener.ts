@@ -3,7 +3,7 @@ import type { Endpoint } from '../../../../core/endpoint.js';
 import { messageOf } from '../../../../core/errors.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
 import { Connection } from './connection.js';
-import type { Loop, Watcher } from './loop.js';
+import type { Watcher } from './loop.js';
 import type { Serving } from './serving.js';
 
 /** Before other events get their turn. */
@@ -52,7 +52,7 @@ export class Listener implements Watcher, Disposable {
     for (let count = 0; count < acceptsPerEvent; count++) {
       const fd = loop.sockets.accept(this.#fd);
       if (fd < 0) {
-        if (!harmless.has(fd)) this.#pause(loop, fd);
+        if (!harmless.has(fd)) this.#pause(getSystemErrorName(fd));
         return;
       }
       const handed = loop.handover.offer({ forwarder: this.#serving.id, listener: this.#index, fd });
@@ -70,11 +70,20 @@ export class Listener implements Watcher, Disposable {
   }
 
   /** Out of descriptors or memory: the connection waits in the kernel, and trying at once would only burn time. */
-  #pause(loop: Loop, failure: number): void {
-    this.#serving.report('connection not accepted', getSystemErrorName(failure));
+  #pause(reason: string): void {
+    const { loop } = this.#serving;
+    this.#serving.report('connection not accepted', reason);
     loop.unwatch(this.#fd);
     loop.after(pauseMs, () => {
-      if (!this.#closed) this.#watch();
+      if (!this.#closed) this.#resume();
     });
+  }
+
+  #resume(): void {
+    try {
+      this.#watch();
+    } catch (error) {
+      this.#pause(messageOf(error));
+    }
   }
 }
