@@ -46,8 +46,8 @@ export interface OpenSsl {
   freeWriteBuffer(buffer: Pointer): void;
   /** What the connection writes gathers in the buffer until `flush`. */
   attachWriteBuffer(ssl: Pointer, buffer: Pointer): void;
-  /** The buffer must be empty; it is the caller's again. */
-  detachWriteBuffer(ssl: Pointer, buffer: Pointer): void;
+  /** The buffer must be empty; it is the caller's again, unless OpenSSL has put something before it just now: false. */
+  detachWriteBuffer(ssl: Pointer, buffer: Pointer): boolean;
   /** True when all has gone out; otherwise `shouldRetry` tells whether the socket was only full. */
   flush(buffer: Pointer): boolean;
   shouldRetry(buffer: Pointer): boolean;
@@ -99,6 +99,7 @@ export function bindOpenSsl(
   const push = bind('BIO_push', pointer, [pointer, pointer]);
   const upReference = bind('BIO_up_ref', 'int', [pointer]);
   const readSide = bind('SSL_get_rbio', pointer, [pointer]);
+  const writeSideOf = bind('SSL_get_wbio', pointer, [pointer]);
   const setWriteSide = bind('SSL_set0_wbio', 'void', [pointer, pointer]);
   const copy = bind('memcpy', pointer, [pointer, pointer, 'size_t']);
   const pop = bind('BIO_pop', pointer, [pointer]);
@@ -171,9 +172,11 @@ export function bindOpenSsl(
       setWriteSide(ssl, push(buffer, socket));
     },
     detachWriteBuffer: (ssl, buffer) => {
+      if (writeSideOf(ssl) !== buffer) return false;
       const socket = pop(buffer);
       upReference(buffer);
       setWriteSide(ssl, socket);
+      return true;
     },
     flush: (buffer) => bioControl(buffer, bioCommand.flush, 0, 0) > 0,
     shouldRetry: (buffer) => testFlags(buffer, retryFlag) !== 0,

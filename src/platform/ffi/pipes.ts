@@ -16,6 +16,8 @@ export class PipePool implements Disposable {
   readonly #native: Native;
   readonly #capacity: number;
   readonly #ends: Memory;
+  /** The system gave none; asked again after the next trim. */
+  #exhausted = false;
   readonly #spare = new Pool<Pipe>(mostSpare, (pipe) => {
     this.discard(pipe);
   });
@@ -29,7 +31,7 @@ export class PipePool implements Disposable {
 
   /** Undefined when the system gives no more: the caller copies instead. */
   take(): Pipe | undefined {
-    return this.#spare.take() ?? this.#make();
+    return this.#spare.take() ?? (this.#exhausted ? undefined : this.#make());
   }
 
   /** Only an empty pipe may come back; anything else is `discard`ed. */
@@ -40,6 +42,7 @@ export class PipePool implements Disposable {
   /** Closes what has not been needed lately. */
   trim(): void {
     this.#spare.trim();
+    this.#exhausted = false;
   }
 
   discard({ reader, writer }: Pipe): void {
@@ -49,11 +52,13 @@ export class PipePool implements Disposable {
 
   #make(): Pipe | undefined {
     const { libc } = this.#native;
-    if (libc.pipe(this.#ends, socketType.nonBlocking | socketType.closeOnExec) < 0) return undefined;
+    this.#exhausted = libc.pipe(this.#ends, socketType.nonBlocking | socketType.closeOnExec) < 0;
+    if (this.#exhausted) return undefined;
     const pipe = { reader: this.#ends.bytes.readInt32LE(0), writer: this.#ends.bytes.readInt32LE(4) };
     const capacity = libc.fcntl(pipe.writer, fcntlCommand.setPipeSize, this.#capacity);
     // The user's quota is used up: a pipe of the usual size would be slower than copying.
     if (capacity < 0) {
+      this.#exhausted = true;
       this.discard({ ...pipe, capacity: 0 });
       return undefined;
     }

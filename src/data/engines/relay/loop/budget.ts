@@ -36,11 +36,11 @@ export class Budget {
   readonly #direction: number;
   readonly #loop: Loop;
   readonly #users = new Map<object, number>();
-  readonly #queue: Task[] = [];
+  readonly #queue: { readonly user: object; readonly task: Task }[] = [];
   #tokens = 0;
   #filledAt = 0;
   #weeding: Timer | undefined;
-  #served: Task | undefined;
+  #served: object | undefined;
   #timer: Timer | undefined;
 
   constructor(loop: Loop, loopIndex: number, shared: SharedArrayBuffer, direction: 0 | 1) {
@@ -88,8 +88,8 @@ export class Budget {
   }
 
   /** Runs `task` when it is its turn and there are bytes for it. */
-  wait(task: Task): void {
-    this.#queue.push(task);
+  wait(user: object, task: Task): void {
+    this.#queue.push({ user, task });
     this.#serveLater();
   }
 
@@ -114,8 +114,9 @@ export class Budget {
       const { rate } = this;
       if (rate > 0) this.#refill(rate, performance.now());
       if (rate > 0 && this.#tokens < worthwhile(rate)) break;
-      this.#served = this.#queue.shift();
-      this.#served?.run();
+      const next = this.#queue.shift();
+      this.#served = next?.user;
+      next?.task.run();
       this.#served = undefined;
     }
     if (this.#queue.length > 0) this.#serveLater();
@@ -146,9 +147,10 @@ export class Budget {
 
   #weed(): void {
     const now = performance.now();
-    // Who waits for a turn is not idle.
-    const patience = activeMs + (2000 * this.#queue.length * smallestQuantum) / Math.max(1, this.rate);
-    for (const [user, last] of this.#users) if (now - last > patience) this.#users.delete(user);
+    const waiting = new Set(this.#queue.map(({ user }) => user));
+    for (const [user, last] of this.#users) {
+      if (now - last > activeMs && !waiting.has(user)) this.#users.delete(user);
+    }
     this.#publish();
     if (this.#users.size > 0) this.#weedLater();
   }

@@ -12,10 +12,10 @@ const address = { client: 48, target: 80 } as const;
 
 /** Open connections of one loop in memory that all threads see: written by the loop, read by anybody. */
 export function newConnectionTable(): SharedArrayBuffer {
-  return new SharedArrayBuffer((rows + 1) * rowBytes);
+  return new SharedArrayBuffer(rows * rowBytes);
 }
 
-/** The loop's side. One row more takes what belongs to no listed connection. */
+/** The loop's side. */
 export class ConnectionTable {
   readonly #cells: Float64Array;
   readonly #bytes: Buffer;
@@ -29,8 +29,8 @@ export class ConnectionTable {
 
   /** A row for a connection; `forwarder` is above 0. */
   open(forwarder: number, listener: number, client: Endpoint): ConnectionRow {
-    const index = this.#free.pop() ?? (this.#used < rows ? this.#used++ : rows);
-    const listed = index < rows;
+    const index = this.#free.pop() ?? (this.#used < rows ? this.#used++ : undefined);
+    if (index === undefined) return unlistedRow();
     const [cells, bytes] = [
       this.#cells.subarray(index * rowCells, (index + 1) * rowCells),
       this.#bytes.subarray(index * rowBytes, (index + 1) * rowBytes),
@@ -38,12 +38,18 @@ export class ConnectionTable {
     cells.fill(0);
     cells[cell.listener] = listener;
     writeAddress(bytes, address.client, client);
-    if (listed) cells[cell.forwarder] = forwarder;
+    cells[cell.forwarder] = forwarder;
     return new ConnectionRow(cells, bytes, () => {
       cells[cell.forwarder] = 0;
-      if (listed) this.#free.push(index);
+      this.#free.push(index);
     });
   }
+}
+
+/** For a connection beyond those that are listed: nobody but its owner sees it. */
+function unlistedRow(): ConnectionRow {
+  const cells = new Float64Array(rowCells);
+  return new ConnectionRow(cells, Buffer.from(cells.buffer), () => undefined);
 }
 
 /** What is known of one open connection. */

@@ -72,7 +72,7 @@ export class Dialing {
   #connect(target: Endpoint): void {
     const { loop } = this.#serving;
     const fd = loop.sockets.connect(target);
-    const leg = this.#serving.legFor('target', fd);
+    const leg = this.#legFor(fd);
     this.#leg = leg;
     this.#connected = false;
     loop.sockets.tune(fd, loop.socketBuffer);
@@ -90,6 +90,16 @@ export class Dialing {
       if (this.#connected) this.#serving.failedHandshake('no answer in time');
       this.#missed(target, 'no answer in time');
     });
+  }
+
+  /** Owns the descriptor also when there is no memory for a leg. */
+  #legFor(fd: number): Leg {
+    try {
+      return this.#serving.legFor('target', fd);
+    } catch (error) {
+      this.#serving.loop.close(fd, true);
+      throw error;
+    }
   }
 
   #onEvents(target: Endpoint, leg: Leg, events: number): void {

@@ -50,8 +50,6 @@ export class Flow {
   #inPipe = 0;
   #largeReads = 0;
   #smallSplices = 0;
-  /** The last read found less than it asked for. */
-  #drained = false;
   #sourceEnded = false;
 
   constructor(options: FlowOptions) {
@@ -84,18 +82,19 @@ export class Flow {
   }
 
   #run(): Waiting {
+    const { target } = this.#options;
+    // Whatever has come since, a new look at the source will find.
+    let drained = false;
     for (let step = 0; step < stepsPerTurn; step++) {
       const blocked = this.#drain();
       if (blocked) return blocked;
       if (this.#sourceEnded) return this.#endTarget();
-      if (this.#drained) {
-        this.#drained = false;
-        return this.#answered(this.#options.target.flush(), 'source');
-      }
-      const stopped = this.#fill();
-      if (stopped) return stopped;
+      if (drained) return this.#answered(target.flush(), 'source');
+      const filled = this.#fill();
+      if (typeof filled === 'string') return filled;
+      drained = filled.drained;
     }
-    return this.#answered(this.#options.target.flush(), 'turn');
+    return this.#answered(target.flush(), 'turn');
   }
 
   /** Closing says the same as a half-close, and the last direction is followed by it. */
@@ -120,8 +119,8 @@ export class Flow {
     return undefined;
   }
 
-  /** Takes from the source as much as the rate allows; undefined when there is something to give or the source has ended. */
-  #fill(): Waiting | undefined {
+  /** Takes from the source as much as the rate allows, and tells whether there may be more now. */
+  #fill(): Waiting | { readonly drained: boolean } {
     const { budget, source } = this.#options;
     const splicing = this.#zeroCopy && this.#largeReads >= bulkReads ? this.#borrowPipe() : undefined;
     const wanted = splicing ? splicing.capacity : this.#copyBytes;
@@ -134,10 +133,9 @@ export class Flow {
       return this.#answered(this.#options.target.flush(), 'source');
     }
     if (n === 0) this.#sourceEnded = true;
-    // Reading again would find nothing, unless an end was announced that no further event will tell of.
-    this.#drained = n < allowed && !source.ended && !splicing;
     this.#count(n);
-    return undefined;
+    // Reading again would find nothing, unless an end was announced that no further event will tell of.
+    return n < allowed && !source.ended && !splicing ? drainedSource : moreInSource;
   }
 
   #copy(length: number): number {
@@ -191,3 +189,5 @@ export class Flow {
 }
 
 const moveNow = spliceFlag.move | spliceFlag.nonBlocking;
+const drainedSource = { drained: true };
+const moreInSource = { drained: false };

@@ -89,11 +89,12 @@ export class LoopForwarder implements Forwarder {
       const listeners = this.#options.listeners.map((listener) => this.#listen(listener, opening));
       opening.defer(() => this.#closeEverywhere());
       const command = this.#command(listeners, targets);
-      await Promise.all(
+      const outcomes = await Promise.allSettled(
         this.#engine.threads.map((thread, index) =>
           thread.open({ ...command, listeners: this.#shareOf(index, listeners) }),
         ),
       );
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     } catch (error) {
       await opening[Symbol.asyncDispose]();
       throw error;

@@ -78,6 +78,8 @@ export class Joint {
   /** Moves only the directions that the event concerns: looking at both each time was measured to cost a sixth. */
   #onEvents(leg: Leg, reading: Lane, writing: Lane, events: number): void {
     if (events & epollEvent.error) {
+      // What has arrived before the failure is still to be had.
+      if (reading.flow.waiting === 'source') this.#pump(reading);
       this.#end(true);
       return;
     }
@@ -101,7 +103,7 @@ export class Joint {
         this.#serving.loop.soon(lane.task);
         break;
       case 'rate':
-        lane.flow.budget.wait(lane.task);
+        lane.flow.budget.wait(lane.flow, lane.task);
         break;
       case 'source':
       case 'target':

@@ -59,10 +59,8 @@ export class TlsLeg implements Leg {
         continue;
       }
       const result = this.#failed(answer);
-      if (done === 0) {
-        if (result === again) this.readNeedsWritable = this.#wantsWritable;
-        return result;
-      }
+      this.readNeedsWritable = result === again && this.#wantsWritable;
+      if (done === 0) return result;
       if (result !== again) this.ended = true;
       break;
     }
@@ -92,8 +90,7 @@ export class TlsLeg implements Leg {
     if (this.#buffer === undefined) return 0;
     const { ssl } = this.#context.tls;
     if (!ssl.flush(this.#buffer)) return ssl.shouldRetry(this.#buffer) ? again : broken;
-    this.#buffers.detach(this.#ssl, this.#buffer);
-    this.#buffer = undefined;
+    if (this.#buffers.detach(this.#ssl, this.#buffer)) this.#buffer = undefined;
     return 0;
   }
 

@@ -49,15 +49,17 @@ export class UdpFlow implements Member, Watcher {
     const { loop } = serving;
     const [target] = serving.targetsOf(origin.index).inTurn(loop.now);
     if (!target) return undefined;
+    let flow: UdpFlow | undefined;
     try {
       const fd = loop.sockets.datagramsTo(target, loop.socketBuffer);
-      const flow = new UdpFlow(serving, listener, origin, target, fd);
+      flow = new UdpFlow(serving, listener, origin, target, fd);
       serving.add(flow);
       serving.count(counter.open, 1);
       serving.count(counter.total, 1);
       loop.watch(fd, epollEvent.in, flow);
       return flow;
     } catch (error) {
+      flow?.end();
       serving.report('datagrams dropped', messageOf(error));
       return undefined;
     }
@@ -104,7 +106,7 @@ export class UdpFlow implements Member, Watcher {
   end(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#listener.forget(this.#origin.key);
+    this.#listener.forget(this.#origin.key, this);
     this.#row[Symbol.dispose]();
     this.#serving.count(counter.open, -1);
     this.#serving.forget(this, 0);
@@ -131,6 +133,10 @@ export class UdpFlow implements Member, Watcher {
     for (let next = first; next < first + count;) {
       const sent = datagrams.send(fd, next, first + count - next, receiver);
       if (sent <= 0) {
+        if (sent === -errno.ECONNREFUSED && !receiver) {
+          this.#missed();
+          return bytes;
+        }
         this.#serving.count(counter.dropped, 1);
         next++;
         continue;
@@ -141,9 +147,12 @@ export class UdpFlow implements Member, Watcher {
     return bytes;
   }
 
-  /** Nothing listens at the target: the sender's next datagram gets another. */
   #refused(): void {
-    if (this.#serving.loop.sockets.errorOf(this.#fd) !== errno.ECONNREFUSED) return;
+    if (this.#serving.loop.sockets.errorOf(this.#fd) === errno.ECONNREFUSED) this.#missed();
+  }
+
+  /** Nothing listens at the target: the sender's next datagram gets another. */
+  #missed(): void {
     this.#serving.count(counter.dropped, 1);
     this.#serving.missed(this.#origin.index, this.#target, `${formatEndpoint(this.#target)}: ECONNREFUSED`);
     this.end();

@@ -34,8 +34,8 @@ export class UdpListener implements Watcher, Disposable {
     }
   }
 
-  forget(key: number | string): void {
-    this.#flows.delete(key);
+  forget(key: number | string, flow: UdpFlow): void {
+    if (this.#flows.get(key) === flow) this.#flows.delete(key);
   }
 
   [Symbol.dispose](): void {

@@ -22,10 +22,11 @@ export class WriteBuffers {
     return buffer;
   }
 
-  /** The buffer must be empty. */
-  detach(connection: Pointer, buffer: Pointer): void {
-    this.#ssl.detachWriteBuffer(connection, buffer);
+  /** The buffer must be empty. False: it stays where it is for now. */
+  detach(connection: Pointer, buffer: Pointer): boolean {
+    if (!this.#ssl.detachWriteBuffer(connection, buffer)) return false;
     this.#spare.give(buffer);
+    return true;
   }
 
   trim(): void {
