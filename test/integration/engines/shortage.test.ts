@@ -28,8 +28,11 @@ describe.each(variants)('$name without descriptors', ({ portable }) => {
     if (!portable) await server.program.shows(shortage, 'stderr');
     expect(await server.load()).toBeLessThan(0.5);
     // The kernel can give it no pipes now, either.
-    const [back] = await Promise.all([hashAll(early), payload.sendTo(early)]);
-    expect(back).toEqual({ hash: payload.hash, bytes: payload.bytes });
+    const back: unknown[] = [];
+    const transfer = Promise.all([hashAll(early).then((all) => back.push(all)), payload.sendTo(early)]);
+    await until('the stream having come back', 10_000, () => back.length > 0);
+    await transfer;
+    expect(back).toEqual([{ hash: payload.hash, bytes: payload.bytes }]);
     for (const socket of crowd) socket?.destroy();
     await until('the crowd having gone', 10_000, async () => (await server.openConnections(id)) === 0);
     await servesAgain(address);
