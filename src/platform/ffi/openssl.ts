@@ -127,14 +127,10 @@ export function bindOpenSsl(
     const found = findKey(ssl, undefined);
     return found && put(name, nameRoom, found.identity) > 0 ? put(psk, room, found.key) : 0;
   };
-  const callback = (name: string, args: string[], run: typeof onServer | typeof onClient): Pointer =>
-    Number(ffi.register(run, ffi.pointer(ffi.proto(name, 'unsigned int', args))));
-  const serverCallback = callback('PskServer', [pointer, 'const char *', pointer, 'unsigned int'], onServer);
-  const clientCallback = callback(
-    'PskClient',
-    [pointer, pointer, pointer, 'unsigned int', pointer, 'unsigned int'],
-    onClient,
-  );
+  const callback = (args: string[], run: typeof onServer | typeof onClient): Pointer =>
+    Number(ffi.register(run, ffi.pointer(ffi.proto('unsigned int', args))));
+  const serverCallback = callback([pointer, 'const char *', pointer, 'unsigned int'], onServer);
+  const clientCallback = callback([pointer, pointer, pointer, 'unsigned int', pointer, 'unsigned int'], onClient);
   const text = allocate(256);
   return {
     newContext: (server) => newContext(server ? serverMethod() : clientMethod()),
