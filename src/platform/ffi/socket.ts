@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Endpoint } from '../../core/endpoint.js';
-import { errno, family, ipv6Option, level, shutdownHow, socketOption, socketType, tcpOption } from './constants.js';
+import { errno, family, ipv6Option, level, socketOption, socketType, tcpOption } from './constants.js';
 import type { Memory } from './memory.js';
 import type { Native } from './native.js';
 import { addressBytes, readAddress, writeAddress } from './socket-address.js';
@@ -10,7 +10,8 @@ const backlog = 4096;
 const keepIdleSeconds = 60;
 const keepIntervalSeconds = 15;
 /** Offsets in struct tcp_info. */
-const tcpInfo = { bytes: 104, rtt: 68, totalRetransmits: 100 } as const;
+const tcpInfo = { bytes: 152, rtt: 68, totalRetransmits: 100, minRtt: 148 } as const;
+const algorithmBytes = 16;
 
 /** The kernel's sockets as the relay uses them: non-blocking, named by their descriptor. */
 export class Sockets {
@@ -19,6 +20,7 @@ export class Sockets {
   readonly #length: Memory;
   readonly #value: Memory;
   readonly #info: Memory;
+  readonly #algorithm: Memory;
 
   constructor(native: Native) {
     this.#native = native;
@@ -26,12 +28,14 @@ export class Sockets {
     this.#length = native.allocate(4);
     this.#value = native.allocate(8);
     this.#info = native.allocate(tcpInfo.bytes);
+    this.#algorithm = native.allocate(algorithmBytes);
   }
 
   /** Listens for TCP connections, which inherit what is tuned here. Throws SystemError. */
-  listen(at: Endpoint, bufferSize: number): number {
+  listen(at: Endpoint, bufferSize: number, congestion?: string): number {
     return this.#owned(this.#open(at, socketType.stream), (fd) => {
       this.tune(fd, bufferSize);
+      if (congestion !== undefined) this.setCongestion(fd, congestion);
       this.keepAlive(fd);
       this.#set(fd, level.socket, socketOption.reuseAddress, 1);
       if (isIPv6(at.host)) this.#set(fd, level.ipv6, ipv6Option.only, 1);
@@ -79,8 +83,9 @@ export class Sockets {
   }
 
   /** Begins to connect: a descriptor that becomes writable when it is known how that went. Throws SystemError. */
-  connect(target: Endpoint): number {
+  connect(target: Endpoint, congestion?: string): number {
     const fd = this.#open(target, socketType.stream);
+    if (congestion !== undefined) this.setCongestion(fd, congestion);
     const answer = this.#native.libc.connect(fd, this.#address, writeAddress(this.#address.bytes, 0, target));
     if (answer >= 0 || answer === -errno.EINPROGRESS) return fd;
     this.close(fd);
@@ -120,16 +125,35 @@ export class Sockets {
     this.#native.libc.setsockopt(fd, level.socket, socketOption.maxPacingRate, this.#value, 8);
   }
 
-  /** Smoothed round trip in microseconds and segments sent again; undefined for what is no TCP connection. */
-  tcpInfo(fd: number): { rttUs: number; retransmits: number } | undefined {
+  /** Round trip, smoothed and shortest, in microseconds, and segments sent again; undefined for what is no TCP connection. */
+  tcpInfo(fd: number): { rttUs: number; minRttUs: number; retransmits: number } | undefined {
     const answer = this.#native.libc.getsockopt(fd, level.tcp, tcpOption.info, this.#info, this.#length);
     if (answer < 0 || this.#length.bytes.readUInt32LE(0) < tcpInfo.bytes) return undefined;
     const { bytes } = this.#info;
-    return { rttUs: bytes.readUInt32LE(tcpInfo.rtt), retransmits: bytes.readUInt32LE(tcpInfo.totalRetransmits) };
+    return {
+      rttUs: bytes.readUInt32LE(tcpInfo.rtt),
+      minRttUs: bytes.readUInt32LE(tcpInfo.minRtt),
+      retransmits: bytes.readUInt32LE(tcpInfo.totalRetransmits),
+    };
   }
 
-  endWriting(fd: number): void {
-    this.#native.libc.shutdown(fd, shutdownHow.write);
+  /** The congestion control of new TCP sockets, as the system's administrator has set it. Throws SystemError. */
+  defaultCongestion(): string {
+    const fd = check('socket', this.#native.libc.socket(family.inet, socketType.stream | socketType.closeOnExec));
+    const name = this.congestionOf(fd);
+    this.close(fd);
+    return name;
+  }
+
+  congestionOf(fd: number): string {
+    const answer = this.#native.libc.getsockopt(fd, level.tcp, tcpOption.congestion, this.#algorithm, this.#length);
+    return answer < 0 ? '' : (/^[^\0]*/.exec(this.#algorithm.bytes.toString('latin1'))?.[0] ?? '');
+  }
+
+  /** Without effect when the system does not allow it. */
+  setCongestion(fd: number, name: string): void {
+    const length = this.#algorithm.bytes.write(name, 0, 'latin1');
+    this.#native.libc.setsockopt(fd, level.tcp, tcpOption.congestion, this.#algorithm, length);
   }
 
   close(fd: number): void {

@@ -71,7 +71,7 @@ export class Dialing {
 
   #connect(target: Endpoint): void {
     const { loop } = this.#serving;
-    const fd = loop.sockets.connect(target);
+    const fd = loop.sockets.connect(target, loop.congestion.first);
     const leg = this.#legFor(fd);
     this.#leg = leg;
     this.#connected = false;

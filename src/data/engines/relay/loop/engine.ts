@@ -1,7 +1,9 @@
 import { Scope } from '../../../../core/scope.js';
 import type { Native } from '../../../../platform/ffi/native.js';
 import type { Engine, EngineSettings, Forwarder, ForwarderOptions } from '../../engine.js';
+import { Sockets } from '../../../../platform/ffi/socket.js';
 import { Wakeup } from '../../../../platform/ffi/wakeup.js';
+import { Congestion } from './congestion.js';
 import { LoopForwarder } from './forwarder.js';
 import { newCrew } from './handover.js';
 import { LoopThread } from './loop-thread.js';
@@ -9,7 +11,8 @@ import type { Trouble } from './protocol.js';
 
 /** The relay on the system's own calls: event loops in threads, each with its share of every forwarder's connections. */
 export class LoopEngine implements Engine {
-  readonly native: Native;
+  readonly sockets: Sockets;
+  readonly congestion: Congestion;
   readonly settings: EngineSettings;
   readonly threads: readonly LoopThread[];
   readonly #scope: Scope;
@@ -21,7 +24,8 @@ export class LoopEngine implements Engine {
     settings: EngineSettings,
     parts: { threads: readonly LoopThread[]; scope: Scope; forwarders: Map<number, LoopForwarder> },
   ) {
-    this.native = native;
+    this.sockets = new Sockets(native);
+    this.congestion = new Congestion(this.sockets);
     this.settings = settings;
     this.threads = parts.threads;
     this.#scope = parts.scope;

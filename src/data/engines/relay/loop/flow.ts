@@ -20,6 +20,9 @@ const smallSplices = 64;
 /** What a copying read takes at most between plain legs: it stays in the processor's cache. */
 const plainCopyBytes = 64 * 1024;
 
+/** By then it is worth a call to learn how far the target is. */
+const settleBytes = 64 * 1024;
+
 export interface FlowOptions {
   readonly loop: Loop;
   readonly source: Leg;
@@ -175,8 +178,10 @@ export class Flow {
   }
 
   #count(n: number): void {
-    const { counters, counter, row, inward } = this.#options;
+    const { loop, target, counters, counter, row, inward } = this.#options;
+    const before = this.moved;
     this.moved += n;
+    if (before < settleBytes && this.moved >= settleBytes) loop.congestion.settle(target.fd);
     counters[counter] = (counters[counter] ?? 0) + n;
     row.moved(inward, this.moved);
   }

@@ -2,7 +2,6 @@ import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { SciStreamError } from '../../../../core/errors.js';
 import { Scope } from '../../../../core/scope.js';
 import { Bursts } from '../../../../observe/bursts.js';
-import { Sockets } from '../../../../platform/ffi/socket.js';
 import { SystemError } from '../../../../platform/ffi/system-error.js';
 import type { ConnectionInfo, Counters, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
 import { newBudget, setRate } from './budget.js';
@@ -122,13 +121,12 @@ export class LoopForwarder implements Forwarder {
   }
 
   #listen(at: Endpoint, scope: Scope): number {
-    const { native, settings } = this.#engine;
-    const sockets = new Sockets(native);
+    const { sockets, congestion, settings } = this.#engine;
     try {
       const fd =
         this.#options.transport === 'udp'
           ? sockets.datagrams(at, settings.socketBuffer)
-          : sockets.listen(at, settings.socketBuffer);
+          : sockets.listen(at, settings.socketBuffer, congestion.first);
       scope.defer(() => {
         sockets.close(fd);
       });
@@ -138,7 +136,7 @@ export class LoopForwarder implements Forwarder {
     }
   }
 
-  /** A thread that has ended holds nothing any more. */
+  /** Nothing can be asked of a thread that has ended. */
   async #closeEverywhere(): Promise<void> {
     await Promise.allSettled(this.#engine.threads.map((thread) => thread.close(this.#id)));
   }

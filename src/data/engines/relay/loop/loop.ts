@@ -4,6 +4,7 @@ import { Epoll } from '../../../../platform/ffi/epoll.js';
 import { PipePool } from '../../../../platform/ffi/pipes.js';
 import { Sockets } from '../../../../platform/ffi/socket.js';
 import { BufferPool } from './buffers.js';
+import { Congestion } from './congestion.js';
 import type { ConnectionTable } from './connection-table.js';
 import { DatagramBatch } from './datagrams.js';
 import type { Handover } from './handover.js';
@@ -52,6 +53,7 @@ export class Loop {
   readonly socketBuffer: number;
   readonly idleTimeoutMs: number;
   readonly sockets: Sockets;
+  readonly congestion: Congestion;
   readonly pipes: PipePool;
   readonly buffers: BufferPool;
   readonly tls: Tls;
@@ -78,6 +80,7 @@ export class Loop {
     this.idleTimeoutMs = idleTimeoutMs;
     this.#onDefect = onDefect;
     this.sockets = new Sockets(native);
+    this.congestion = new Congestion(this.sockets);
     this.pipes = new PipePool(native, Math.min(bufferBytes, largestPipe));
     this.buffers = new BufferPool(native, this.copyBytes);
     this.tls = new Tls(native);
