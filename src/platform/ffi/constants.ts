@@ -37,7 +37,7 @@ export const socketOption = {
 
 export const ipv6Option = { only: 26 } as const;
 
-export const tcpOption = { noDelay: 1, keepIdle: 4, keepInterval: 5, info: 11, congestion: 13 } as const;
+export const tcpOption = { noDelay: 1, cork: 3, keepIdle: 4, keepInterval: 5, info: 11, congestion: 13 } as const;
 
 export const shutdownHow = { write: 1 } as const;
 

@@ -24,7 +24,6 @@ export interface OpenSsl {
   contextControl(context: Pointer, command: number, value: number): number;
   /** Only these suites of TLS 1.3. Answers 0 when one is unknown. */
   setSuites(context: Pointer, names: string): number;
-  setReadBuffer(context: Pointer, bytes: number): void;
   setTickets(context: Pointer, count: number): number;
   /** Demands a certificate that a trusted authority has signed from whoever does not prove the key. */
   verifyPeer(context: Pointer): void;
@@ -42,24 +41,12 @@ export interface OpenSsl {
   write(ssl: Pointer, memory: Memory, offset: number, length: number): number;
   shutdown(ssl: Pointer): number;
   errorOf(ssl: Pointer, answer: number): number;
-  newWriteBuffer(bytes: number): Pointer;
-  freeWriteBuffer(buffer: Pointer): void;
-  /** What the connection writes gathers in the buffer until `flush`. */
-  attachWriteBuffer(ssl: Pointer, buffer: Pointer): void;
-  /** The buffer must be empty; it is the caller's again, unless OpenSSL has put something before it just now: false. */
-  detachWriteBuffer(ssl: Pointer, buffer: Pointer): boolean;
-  /** True when all has gone out; otherwise `shouldRetry` tells whether the socket was only full. */
-  flush(buffer: Pointer): boolean;
-  shouldRetry(buffer: Pointer): boolean;
   clearErrors(): void;
   /** The oldest error of this thread, 0 when there is none. */
   takeError(): number;
   describe(error: number): string;
 }
 
-const bioCommand = { flush: 11, setBufferSize: 117 } as const;
-const writeSide = 1;
-const retryFlag = 8;
 const verifyPeerMode = 1;
 
 export function bindOpenSsl(
@@ -75,7 +62,6 @@ export function bindOpenSsl(
   const freeContext = bind('SSL_CTX_free', 'void', [pointer]);
   const contextControl = bind('SSL_CTX_ctrl', 'long', [pointer, 'int', 'long', pointer]);
   const setSuites = bind('SSL_CTX_set_ciphersuites', 'int', [pointer, 'const char *']);
-  const setReadBuffer = bind('SSL_CTX_set_default_read_buffer_len', 'void', [pointer, 'size_t']);
   const setTickets = bind('SSL_CTX_set_num_tickets', 'int', [pointer, 'size_t']);
   const setVerify = bind('SSL_CTX_set_verify', 'void', [pointer, 'int', pointer]);
   const newConnection = bind('SSL_new', pointer, [pointer]);
@@ -92,19 +78,7 @@ export function bindOpenSsl(
   const clearErrors = bind('ERR_clear_error', 'void', []);
   const takeError = bind('ERR_get_error', 'ulong', []);
   const errorText = bind('ERR_error_string_n', 'void', ['ulong', pointer, 'size_t']);
-  const bufferMethod = bind('BIO_f_buffer', pointer, []);
-  const newBio = bind('BIO_new', pointer, [pointer]);
-  const bioControl = bind('BIO_ctrl', 'long', [pointer, 'int', 'long', pointer]);
-  const intControl = bind('BIO_int_ctrl', 'long', [pointer, 'int', 'long', 'int']);
-  const push = bind('BIO_push', pointer, [pointer, pointer]);
-  const upReference = bind('BIO_up_ref', 'int', [pointer]);
-  const readSide = bind('SSL_get_rbio', pointer, [pointer]);
-  const writeSideOf = bind('SSL_get_wbio', pointer, [pointer]);
-  const setWriteSide = bind('SSL_set0_wbio', 'void', [pointer, pointer]);
   const copy = bind('memcpy', pointer, [pointer, pointer, 'size_t']);
-  const pop = bind('BIO_pop', pointer, [pointer]);
-  const testFlags = bind('BIO_test_flags', 'int', [pointer, 'int']);
-  const freeBio = bind('BIO_free', 'int', [pointer]);
   const setServer = bind('SSL_CTX_set_psk_server_callback', 'void', [pointer, pointer]);
   const setClient = bind('SSL_CTX_set_psk_client_callback', 'void', [pointer, pointer]);
   const put = (target: Pointer, room: number, { bytes, address }: Memory): number => {
@@ -137,7 +111,6 @@ export function bindOpenSsl(
     freeContext,
     contextControl: (context, command, value) => contextControl(context, command, value, 0),
     setSuites,
-    setReadBuffer,
     setTickets,
     verifyPeer: (context) => setVerify(context, verifyPeerMode, 0),
     useKeys: (context, server) => {
@@ -155,27 +128,6 @@ export function bindOpenSsl(
     write: (ssl, memory, offset, length) => write(ssl, addressIn(memory, offset, length), length),
     shutdown,
     errorOf,
-    newWriteBuffer: (bytes) => {
-      const buffer = newBio(bufferMethod());
-      intControl(buffer, bioCommand.setBufferSize, bytes, writeSide);
-      return buffer;
-    },
-    freeWriteBuffer: (buffer) => freeBio(buffer),
-    // Whoever is handed a reference frees it: the connection frees its chain, so each side is given one of its own.
-    attachWriteBuffer: (ssl, buffer) => {
-      const socket = readSide(ssl);
-      upReference(socket);
-      setWriteSide(ssl, push(buffer, socket));
-    },
-    detachWriteBuffer: (ssl, buffer) => {
-      if (writeSideOf(ssl) !== buffer) return false;
-      const socket = pop(buffer);
-      upReference(buffer);
-      setWriteSide(ssl, socket);
-      return true;
-    },
-    flush: (buffer) => bioControl(buffer, bioCommand.flush, 0, 0) > 0,
-    shouldRetry: (buffer) => testFlags(buffer, retryFlag) !== 0,
     clearErrors,
     takeError,
     describe: (error) => {

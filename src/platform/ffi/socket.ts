@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Endpoint } from '../../core/endpoint.js';
-import { errno, family, ipv6Option, level, socketOption, socketType, tcpOption } from './constants.js';
+import { errno, family, ipv6Option, level, shutdownHow, socketOption, socketType, tcpOption } from './constants.js';
 import type { Memory } from './memory.js';
 import type { Native } from './native.js';
 import { addressBytes, readAddress, writeAddress } from './socket-address.js';
@@ -154,6 +154,15 @@ export class Sockets {
   setCongestion(fd: number, name: string): void {
     const length = this.#algorithm.bytes.write(name, 0, 'latin1');
     this.#native.libc.setsockopt(fd, level.tcp, tcpOption.congestion, this.#algorithm, length);
+  }
+
+  /** While it is on, the kernel sends full segments only. */
+  cork(fd: number, on: boolean): void {
+    this.#set(fd, level.tcp, tcpOption.cork, Number(on));
+  }
+
+  endWriting(fd: number): void {
+    this.#native.libc.shutdown(fd, shutdownHow.write);
   }
 
   close(fd: number): void {

@@ -43,8 +43,8 @@ class HandLeg implements Leg {
     return n;
   }
 
-  flush(): number {
-    return 0;
+  flush(): void {
+    // Holds nothing back.
   }
 
   endWriting(): number {

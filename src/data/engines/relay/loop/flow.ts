@@ -85,19 +85,18 @@ export class Flow {
   }
 
   #run(): Waiting {
-    const { target } = this.#options;
     // Whatever has come since, a new look at the source will find.
     let drained = false;
     for (let step = 0; step < stepsPerTurn; step++) {
       const blocked = this.#drain();
       if (blocked) return blocked;
       if (this.#sourceEnded) return this.#endTarget();
-      if (drained) return this.#answered(target.flush(), 'source');
+      if (drained) return this.#paused('source');
       const filled = this.#fill();
       if (typeof filled === 'string') return filled;
       drained = filled.drained;
     }
-    return this.#answered(target.flush(), 'turn');
+    return this.#paused('turn');
   }
 
   /** Closing says the same as a half-close, and the last direction is followed by it. */
@@ -128,12 +127,11 @@ export class Flow {
     const splicing = this.#zeroCopy && this.#largeReads >= bulkReads ? this.#borrowPipe() : undefined;
     const wanted = splicing ? splicing.capacity : this.#copyBytes;
     const allowed = budget.take(this, wanted);
-    if (allowed === 0) return this.#answered(this.#options.target.flush(), 'rate');
+    if (allowed === 0) return this.#paused('rate');
     const n = splicing ? this.#splice(splicing, allowed) : this.#copy(allowed);
     if (n < allowed) budget.giveBack(allowed - Math.max(0, n));
     if (n < 0) {
-      if (n !== -errno.EAGAIN) return 'broken';
-      return this.#answered(this.#options.target.flush(), 'source');
+      return n === -errno.EAGAIN ? this.#paused('source') : 'broken';
     }
     if (n === 0) this.#sourceEnded = true;
     this.#count(n);
@@ -184,6 +182,12 @@ export class Flow {
     if (before < settleBytes && this.moved >= settleBytes) loop.congestion.settle(target.fd);
     counters[counter] = (counters[counter] ?? 0) + n;
     row.moved(inward, this.moved);
+  }
+
+  /** There is nothing to give to the target until then. */
+  #paused(until: Waiting): Waiting {
+    this.#options.target.flush();
+    return until;
   }
 
   /** What a call of the target means: it is full, it is broken, or `otherwise`. */

@@ -19,8 +19,8 @@ export interface Leg {
   /** 0: the peer has ended. Fewer bytes than asked for: there are no more now. */
   read(into: Memory, offset: number, length: number): number;
   write(from: Memory, offset: number, length: number): number;
-  /** Sends what writing has gathered; 0 when all of it has gone. */
-  flush(): number;
+  /** Nothing more will be written for now: what waits for more is to leave. */
+  flush(): void;
   /** Tells the peer that nothing more will come; 0 when it is said. */
   endWriting(): number;
   /** Frees what the leg has beside its descriptor. */

@@ -10,7 +10,6 @@ import { DatagramBatch } from './datagrams.js';
 import type { Handover } from './handover.js';
 import { Timers, type Timer } from './timers.js';
 import { Tls } from './tls-context.js';
-import { WriteBuffers } from './write-buffers.js';
 
 /** Larger pipes and buffers were measured to be slower. */
 const largestPipe = 1 << 20;
@@ -57,7 +56,6 @@ export class Loop {
   readonly pipes: PipePool;
   readonly buffers: BufferPool;
   readonly tls: Tls;
-  readonly writeBuffers: WriteBuffers;
   #datagrams: DatagramBatch | undefined;
   /** Milliseconds, taken once for each batch of events. */
   now = performance.now();
@@ -84,7 +82,6 @@ export class Loop {
     this.pipes = new PipePool(native, Math.min(bufferBytes, largestPipe));
     this.buffers = new BufferPool(native, this.copyBytes);
     this.tls = new Tls(native);
-    this.writeBuffers = new WriteBuffers(this.tls.ssl);
     this.#epoll = new Epoll(native);
   }
 
@@ -126,7 +123,6 @@ export class Loop {
   trim(): void {
     this.pipes.trim();
     this.buffers.trim();
-    this.writeBuffers.trim();
   }
 
   /** Until `stop`. */

@@ -1,6 +1,6 @@
 import type { Memory } from '../../../../platform/ffi/memory.js';
-import type { Native } from '../../../../platform/ffi/native.js';
-import { shutdownHow } from '../../../../platform/ffi/constants.js';
+import type { Libc } from '../../../../platform/ffi/libc.js';
+import type { Sockets } from '../../../../platform/ffi/socket.js';
 import type { Leg } from './leg.js';
 
 /** TCP as it is. */
@@ -11,10 +11,12 @@ export class PlainLeg implements Leg {
   readonly writeNeedsReadable = false;
   readonly failure = '';
   ended = false;
-  readonly #native: Native;
+  readonly #libc: Libc;
+  readonly #sockets: Sockets;
 
-  constructor(native: Native, fd: number) {
-    this.#native = native;
+  constructor(libc: Libc, sockets: Sockets, fd: number) {
+    this.#libc = libc;
+    this.#sockets = sockets;
     this.fd = fd;
   }
 
@@ -23,19 +25,19 @@ export class PlainLeg implements Leg {
   }
 
   read(into: Memory, offset: number, length: number): number {
-    return this.#native.libc.read(this.fd, into, offset, length);
+    return this.#libc.read(this.fd, into, offset, length);
   }
 
   write(from: Memory, offset: number, length: number): number {
-    return this.#native.libc.write(this.fd, from, offset, length);
+    return this.#libc.write(this.fd, from, offset, length);
   }
 
-  flush(): number {
-    return 0;
+  flush(): void {
+    // Nothing is held back.
   }
 
   endWriting(): number {
-    this.#native.libc.shutdown(this.fd, shutdownHow.write);
+    this.#sockets.endWriting(this.fd);
     return 0;
   }
 

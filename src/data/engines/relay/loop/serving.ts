@@ -77,8 +77,9 @@ export class Serving implements Disposable {
 
   /** How that side of a connection speaks. */
   legFor(side: Side, fd: number): Leg {
-    const { native, writeBuffers } = this.loop;
-    return this.#tls && side === this.wan ? new TlsLeg(native, this.#tls, writeBuffers, fd) : new PlainLeg(native, fd);
+    const { native, sockets } = this.loop;
+    const encrypted = side === this.wan ? this.#tls : undefined;
+    return encrypted ? new TlsLeg(sockets, encrypted, fd) : new PlainLeg(native.libc, sockets, fd);
   }
 
   count(place: number, change: number): void {

@@ -8,8 +8,6 @@ const mode = { partialWrite: 1, movingBuffer: 2, releaseBuffers: 16 } as const;
 const tls13 = 0x0304;
 /** A key of ours goes with the hash of these two; AES first, as processors have it built in. */
 const suites = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
-/** Several records for one read of the socket. */
-const readBufferBytes = 256 * 1024;
 
 /** OpenSSL on one thread, and which key each connection proves. */
 export class Tls {
@@ -65,9 +63,9 @@ export class TlsContext implements Disposable {
     ssl.contextControl(this.#context, command.minVersion, tls13);
     ssl.contextControl(this.#context, command.maxVersion, tls13);
     ssl.contextControl(this.#context, command.mode, mode.partialWrite | mode.movingBuffer | mode.releaseBuffers);
+    // One call of the system for a record, and no larger buffer: OpenSSL would move what is left of it for each record.
     ssl.contextControl(this.#context, command.readAhead, 1);
     ssl.contextControl(this.#context, command.sessionCache, 0);
-    ssl.setReadBuffer(this.#context, readBufferBytes);
     ssl.setTickets(this.#context, 0);
     ssl.setSuites(this.#context, suites);
     // A server that cannot prove the key could offer a certificate instead: no authority is trusted here.

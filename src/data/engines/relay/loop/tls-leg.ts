@@ -1,14 +1,13 @@
-import { errno, shutdownHow } from '../../../../platform/ffi/constants.js';
+import { errno } from '../../../../platform/ffi/constants.js';
 import type { Memory } from '../../../../platform/ffi/memory.js';
-import type { Native } from '../../../../platform/ffi/native.js';
 import { sslError, type Pointer } from '../../../../platform/ffi/openssl.js';
+import type { Sockets } from '../../../../platform/ffi/socket.js';
 import type { Leg } from './leg.js';
 import type { TlsContext } from './tls-context.js';
-import type { WriteBuffers } from './write-buffers.js';
 
 const again = -errno.EAGAIN;
 const broken = -errno.ECONNRESET;
-/** More than this at once is gathered before it is sent. */
+/** More than this at once leaves in full segments, not record by record. */
 const recordBytes = 16 * 1024;
 
 /** TLS 1.3 with a key that both ends know. */
@@ -19,18 +18,17 @@ export class TlsLeg implements Leg {
   readNeedsWritable = false;
   writeNeedsReadable = false;
   failure = '';
-  readonly #native: Native;
+  readonly #sockets: Sockets;
   readonly #context: TlsContext;
-  readonly #buffers: WriteBuffers;
   readonly #ssl: Pointer;
-  /** Gathers records while there is much to write. */
-  #buffer: Pointer | undefined;
+  /** The kernel waits for more before it sends what would not fill a segment. */
+  #corked = false;
   #saidEnd = false;
+  #wantsWritable = false;
 
-  constructor(native: Native, context: TlsContext, buffers: WriteBuffers, fd: number) {
-    this.#native = native;
+  constructor(sockets: Sockets, context: TlsContext, fd: number) {
+    this.#sockets = sockets;
     this.#context = context;
-    this.#buffers = buffers;
     this.fd = fd;
     this.#ssl = context.open(fd);
   }
@@ -70,7 +68,7 @@ export class TlsLeg implements Leg {
   write(from: Memory, offset: number, length: number): number {
     const { ssl } = this.#context.tls;
     this.writeNeedsReadable = false;
-    if (!this.#buffer && length > recordBytes) this.#buffer = this.#buffers.attach(this.#ssl);
+    if (length > recordBytes) this.#cork(true);
     let done = 0;
     while (done < length) {
       const answer = ssl.write(this.#ssl, from, offset + done, length - done);
@@ -86,23 +84,18 @@ export class TlsLeg implements Leg {
     return done;
   }
 
-  flush(): number {
-    if (this.#buffer === undefined) return 0;
-    const { ssl } = this.#context.tls;
-    if (!ssl.flush(this.#buffer)) return ssl.shouldRetry(this.#buffer) ? again : broken;
-    if (this.#buffers.detach(this.#ssl, this.#buffer)) this.#buffer = undefined;
-    return 0;
+  flush(): void {
+    this.#cork(false);
   }
 
   endWriting(): number {
-    const flushed = this.flush();
-    if (flushed !== 0) return flushed;
+    this.flush();
     if (!this.#saidEnd) {
       const answer = this.#context.tls.ssl.shutdown(this.#ssl);
       if (answer < 0 && this.#failed(answer) === again) return again;
       this.#saidEnd = true;
     }
-    this.#native.libc.shutdown(this.fd, shutdownHow.write);
+    this.#sockets.endWriting(this.fd);
     return 0;
   }
 
@@ -112,7 +105,11 @@ export class TlsLeg implements Leg {
     tls.ssl.freeConnection(this.#ssl);
   }
 
-  #wantsWritable = false;
+  #cork(on: boolean): void {
+    if (this.#corked === on) return;
+    this.#corked = on;
+    this.#sockets.cork(this.fd, on);
+  }
 
   /** 0 for an end that the peer has said, EAGAIN, or that the connection is broken. */
   #failed(answer: number): number {
