@@ -48,8 +48,11 @@ export class Epoll implements Disposable {
   }
 }
 
-export const readable = epollEvent.in | epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
-export const writable = epollEvent.out | epollEvent.hangup | epollEvent.error;
-export const hungUp = epollEvent.readHangup | epollEvent.hangup | epollEvent.error;
+/** Neither direction goes on. */
+export const broken = epollEvent.hangup | epollEvent.error;
+/** The peer says no more. */
+export const hungUp = epollEvent.readHangup | broken;
+export const readable = epollEvent.in | hungUp;
+export const writable = epollEvent.out | broken;
 /** Both directions, told once for each change. */
 export const everything = epollEvent.in | epollEvent.out | epollEvent.readHangup | epollEvent.edge;

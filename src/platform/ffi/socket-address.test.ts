@@ -1,31 +1,55 @@
+import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressBytes, readAddress, writeAddress } from './socket-address.js';
+import { addressBytes, SocketAddress } from './socket-address.js';
 
-function roundTrip(host: string, port: number): { host: string; port: number } {
+function roundTrip(host: string, port: number): { host: string; port: number } | undefined {
   const bytes = Buffer.alloc(addressBytes + 8, 0xff);
-  writeAddress(bytes, 4, { host, port });
-  return readAddress(bytes, 4);
+  SocketAddress.of({ host, port }).bytes.copy(bytes, 4);
+  return SocketAddress.read(bytes, 4)?.endpoint;
 }
 
 describe('a socket address', () => {
   it('is what the kernel expects', () => {
-    const bytes = Buffer.alloc(addressBytes);
-    expect(writeAddress(bytes, 0, { host: '192.0.2.7', port: 443 })).toBe(16);
-    expect(bytes.toString('hex', 0, 8)).toBe('020001bbc0000207');
-    expect(writeAddress(bytes, 0, { host: '2001:db8::7', port: 443 })).toBe(28);
-    expect(bytes.toString('hex', 0, 24)).toBe('0a0001bb0000000020010db8000000000000000000000007');
+    const inet = SocketAddress.of({ host: '192.0.2.7', port: 443 });
+    expect(inet.length).toBe(16);
+    expect(inet.bytes.toString('hex', 0, 8)).toBe('020001bbc0000207');
+    const inet6 = SocketAddress.of({ host: '2001:db8::7', port: 443 });
+    expect(inet6.length).toBe(28);
+    expect(inet6.bytes.toString('hex')).toBe('0a0001bb0000000020010db800000000000000000000000700000000');
   });
 
-  it.each(['0.0.0.0', '255.255.255.255', '::', '::1', 'fe80::1', '2001:db8::1:0:0:1', '1::', '1:2:3:4:5:6:7:8'])(
-    '%s is read as it was written',
-    (host) => {
-      expect(roundTrip(host, 65_535)).toEqual({ host, port: 65_535 });
-    },
-  );
+  it('is not there where none was written', () => {
+    expect(SocketAddress.read(Buffer.alloc(addressBytes), 0)).toBeUndefined();
+  });
+
+  it.each([
+    '0.0.0.0',
+    '255.255.255.255',
+    '::',
+    '::1',
+    'fe80::1',
+    '2001:db8::1:0:0:1',
+    '1::',
+    '1:2:3:4:5:6:7:8',
+    'fe80::1%7',
+  ])('%s is read as it was written', (host) => {
+    expect(roundTrip(host, 65_535)).toEqual({ host, port: 65_535 });
+  });
 
   it('understands an IPv6 address that ends in an IPv4 one', () => {
-    expect(roundTrip('::ffff:192.0.2.7', 80).host).toBe('::ffff:c000:207');
+    expect(roundTrip('::ffff:192.0.2.7', 80)?.host).toBe('::ffff:c000:207');
+  });
+
+  it('keeps the interface of a link-local address, by its name too', () => {
+    const scopeIds = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+      addresses.flatMap((address) => (address.family === 'IPv6' ? [{ name, scopeid: address.scopeid }] : [])),
+    );
+    for (const { name, scopeid } of scopeIds) {
+      const host = roundTrip(`fe80::2%${name}`, 1)?.host;
+      expect(host).toBe(scopeid === 0 ? 'fe80::2' : `fe80::2%${scopeid}`);
+    }
+    expect(roundTrip('fe80::2%no-such-interface', 1)?.host).toBe('fe80::2');
   });
 
   it('keeps every IPv4 address', () => {
@@ -39,7 +63,7 @@ describe('a socket address', () => {
   it('keeps every IPv6 address, however it is written', () => {
     fc.assert(
       fc.property(fc.ipV6(), (host) => {
-        const once = roundTrip(host, 1).host;
+        const once = roundTrip(host, 1)?.host;
         expect(new URL(`http://[${once}]/`).hostname).toBe(new URL(`http://[${host}]/`).hostname);
       }),
     );

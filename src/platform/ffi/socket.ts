@@ -1,9 +1,8 @@
-import { isIPv6 } from 'node:net';
 import type { Endpoint } from '../../core/endpoint.js';
 import { errno, family, ipv6Option, level, shutdownHow, socketOption, socketType, tcpOption } from './constants.js';
 import type { Memory } from './memory.js';
 import type { Native } from './native.js';
-import { addressBytes, readAddress, writeAddress } from './socket-address.js';
+import { addressBytes, SocketAddress } from './socket-address.js';
 import { check, SystemError } from './system-error.js';
 
 const backlog = 4096;
@@ -33,32 +32,33 @@ export class Sockets {
 
   /** Listens for TCP connections, which inherit what is tuned here. Throws SystemError. */
   listen(at: Endpoint, bufferSize: number, congestion?: string): number {
-    return this.#owned(this.#open(at, socketType.stream), (fd) => {
+    const address = SocketAddress.of(at);
+    return this.#owned(this.#open(address, socketType.stream), (fd) => {
       this.tune(fd, bufferSize);
       if (congestion !== undefined) this.setCongestion(fd, congestion);
       this.keepAlive(fd);
       this.#set(fd, level.socket, socketOption.reuseAddress, 1);
-      if (isIPv6(at.host)) this.#set(fd, level.ipv6, ipv6Option.only, 1);
-      this.#bind(fd, at);
+      if (address.isInet6) this.#set(fd, level.ipv6, ipv6Option.only, 1);
+      this.#bind(fd, address);
       check('listen', this.#native.libc.listen(fd, backlog));
     });
   }
 
   /** A datagram socket at an address. Throws SystemError. */
   datagrams(at: Endpoint, bufferSize: number): number {
-    return this.#owned(this.#open(at, socketType.datagram), (fd) => {
-      if (isIPv6(at.host)) this.#set(fd, level.ipv6, ipv6Option.only, 1);
+    const address = SocketAddress.of(at);
+    return this.#owned(this.#open(address, socketType.datagram), (fd) => {
+      if (address.isInet6) this.#set(fd, level.ipv6, ipv6Option.only, 1);
       this.setBuffers(fd, bufferSize);
-      this.#bind(fd, at);
+      this.#bind(fd, address);
     });
   }
 
   /** A datagram socket that exchanges with one peer only. Throws SystemError. */
-  datagramsTo(peer: Endpoint, bufferSize: number): number {
+  datagramsTo(peer: SocketAddress, bufferSize: number): number {
     return this.#owned(this.#open(peer, socketType.datagram), (fd) => {
       this.setBuffers(fd, bufferSize);
-      const length = writeAddress(this.#address.bytes, 0, peer);
-      check('connect', this.#native.libc.connect(fd, this.#address, length));
+      check('connect', this.#connect(fd, peer));
     });
   }
 
@@ -73,20 +73,20 @@ export class Sockets {
   }
 
   /** Of the connection that was accepted last. */
-  get accepted(): Endpoint {
-    return readAddress(this.#address.bytes, 0);
+  get accepted(): SocketAddress | undefined {
+    return SocketAddress.read(this.#address.bytes, 0);
   }
 
   /** Undefined when the peer has gone. */
-  peerOf(fd: number): Endpoint | undefined {
+  peerOf(fd: number): SocketAddress | undefined {
     return this.#native.libc.getpeername(fd, this.#address, this.#length) < 0 ? undefined : this.accepted;
   }
 
   /** Begins to connect: a descriptor that becomes writable when it is known how that went. Throws SystemError. */
-  connect(target: Endpoint, congestion?: string): number {
+  connect(target: SocketAddress, congestion?: string): number {
     const fd = this.#open(target, socketType.stream);
     if (congestion !== undefined) this.setCongestion(fd, congestion);
-    const answer = this.#native.libc.connect(fd, this.#address, writeAddress(this.#address.bytes, 0, target));
+    const answer = this.#connect(fd, target);
     if (answer >= 0 || answer === -errno.EINPROGRESS) return fd;
     this.close(fd);
     throw new SystemError('connect', -answer);
@@ -177,13 +177,19 @@ export class Sockets {
     this.#native.libc.close(fd);
   }
 
-  #open({ host }: Endpoint, type: number): number {
-    const kind = isIPv6(host) ? family.inet6 : family.inet;
+  #open({ isInet6 }: SocketAddress, type: number): number {
+    const kind = isInet6 ? family.inet6 : family.inet;
     return check('socket', this.#native.libc.socket(kind, type | socketType.nonBlocking | socketType.closeOnExec));
   }
 
-  #bind(fd: number, at: Endpoint): void {
-    check('bind', this.#native.libc.bind(fd, this.#address, writeAddress(this.#address.bytes, 0, at)));
+  #bind(fd: number, at: SocketAddress): void {
+    this.#address.bytes.set(at.bytes);
+    check('bind', this.#native.libc.bind(fd, this.#address, at.length));
+  }
+
+  #connect(fd: number, to: SocketAddress): number {
+    this.#address.bytes.set(to.bytes);
+    return this.#native.libc.connect(fd, this.#address, to.length);
   }
 
   #set(fd: number, atLevel: number, option: number, value: number): void {

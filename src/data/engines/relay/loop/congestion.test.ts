@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { loadNative } from '../../../../platform/ffi/native.js';
+import { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import { Sockets } from '../../../../platform/ffi/socket.js';
 import { Congestion } from './congestion.js';
 
@@ -21,7 +22,7 @@ describe.skipIf(!native)('congestion control', () => {
     const address = server.address();
     const port = typeof address === 'object' && address ? address.port : 0;
     const accepted = once(server, 'connection');
-    const fd = sockets.connect({ host: '127.0.0.1', port }, congestion.first);
+    const fd = sockets.connect(SocketAddress.of({ host: '127.0.0.1', port }), congestion.first);
     try {
       await accepted;
       const first = congestion.first ?? system;

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../../../../core/endpoint.js';
-import { addressBytes, readAddress, writeAddress } from '../../../../platform/ffi/socket-address.js';
+import { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import type { ConnectionInfo } from '../../engine.js';
 
 /** Connections beyond these are forwarded and counted as others are, only not listed one by one. */
@@ -28,65 +28,80 @@ export class ConnectionTable {
   }
 
   /** A row for a connection; `forwarder` is above 0. */
-  open(forwarder: number, listener: number, client: Endpoint): ConnectionRow {
+  open(forwarder: number, listener: number, client: SocketAddress): ConnectionRow {
     const index = this.#free.pop() ?? (this.#used < rows ? this.#used++ : undefined);
-    if (index === undefined) return unlistedRow();
-    const [cells, bytes] = [
-      this.#cells.subarray(index * rowCells, (index + 1) * rowCells),
-      this.#bytes.subarray(index * rowBytes, (index + 1) * rowBytes),
-    ];
-    cells.fill(0);
-    cells[cell.listener] = listener;
-    writeAddress(bytes, address.client, client);
-    cells[cell.forwarder] = forwarder;
-    return new ConnectionRow(cells, bytes, () => {
-      cells[cell.forwarder] = 0;
-      this.#free.push(index);
-    });
+    const row =
+      index === undefined
+        ? unlistedRow()
+        : new ConnectionRow(this.#cells, this.#bytes, index, () => this.#free.push(index));
+    row.begin(forwarder, listener, client);
+    return row;
   }
 }
 
 /** For a connection beyond those that are listed: nobody but its owner sees it. */
 function unlistedRow(): ConnectionRow {
   const cells = new Float64Array(rowCells);
-  return new ConnectionRow(cells, Buffer.from(cells.buffer), () => undefined);
+  return new ConnectionRow(cells, Buffer.from(cells.buffer), 0, () => undefined);
 }
 
 /** What is known of one open connection. */
 export class ConnectionRow implements Disposable {
   readonly #cells: Float64Array;
   readonly #bytes: Buffer;
-  readonly #close: () => void;
+  /** Places of its first cell and its first byte. */
+  readonly #firstCell: number;
+  readonly #firstByte: number;
+  readonly #free: () => void;
 
-  constructor(cells: Float64Array, bytes: Buffer, close: () => void) {
+  constructor(cells: Float64Array, bytes: Buffer, index: number, free: () => void) {
     this.#cells = cells;
     this.#bytes = bytes;
-    this.#close = close;
+    this.#firstCell = index * rowCells;
+    this.#firstByte = index * rowBytes;
+    this.#free = free;
   }
 
-  reached(target: Endpoint): void {
-    writeAddress(this.#bytes, address.target, target);
+  /** The forwarder is written last: it makes the row valid. */
+  begin(forwarder: number, listener: number, client: SocketAddress): void {
+    this.#cells.fill(0, this.#firstCell, this.#firstCell + rowCells);
+    this.#set(cell.listener, listener);
+    this.#bytes.set(client.bytes, this.#firstByte + address.client);
+    this.#set(cell.forwarder, forwarder);
+  }
+
+  reached(target: SocketAddress): void {
+    this.#bytes.set(target.bytes, this.#firstByte + address.target);
   }
 
   moved(inward: boolean, total: number): void {
-    this.#cells[inward ? cell.bytesIn : cell.bytesOut] = total;
+    this.#set(inward ? cell.bytesIn : cell.bytesOut, total);
   }
 
   get retransmits(): number {
-    return this.#cells[cell.retransmits] ?? 0;
+    return this.#get(cell.retransmits);
   }
 
   get rttUs(): number {
-    return this.#cells[cell.rttUs] ?? 0;
+    return this.#get(cell.rttUs);
   }
 
   sampled(retransmits: number, rttUs: number): void {
-    this.#cells[cell.retransmits] = retransmits;
-    this.#cells[cell.rttUs] = rttUs;
+    this.#set(cell.retransmits, retransmits);
+    this.#set(cell.rttUs, rttUs);
   }
 
   [Symbol.dispose](): void {
-    this.#close();
+    this.#set(cell.forwarder, 0);
+    this.#free();
+  }
+
+  #get(place: number): number {
+    return this.#cells[this.#firstCell + place] ?? 0;
+  }
+
+  #set(place: number, value: number): void {
+    this.#cells[this.#firstCell + place] = value;
   }
 }
 
@@ -103,8 +118,9 @@ export function readConnections(
     const value = (place: number): number => cells[at + place] ?? 0;
     const bytes = Buffer.from(shared, at * Float64Array.BYTES_PER_ELEMENT, rowBytes);
     const listener = listeners[value(cell.listener)];
-    const client = addressAt(bytes, address.client);
-    const target = addressAt(bytes, address.target);
+    // Copies, as the loop may be writing at this moment.
+    const client = SocketAddress.read(bytes, address.client)?.endpoint;
+    const target = SocketAddress.read(bytes, address.target)?.endpoint;
     if (!listener || !client) continue;
     const rttUs = value(cell.rttUs);
     found.push({
@@ -117,10 +133,4 @@ export function readConnections(
     });
   }
   return found;
-}
-
-function addressAt(bytes: Buffer, offset: number): Endpoint | undefined {
-  // A copy, as the loop may be writing at this moment.
-  const copy = Buffer.from(bytes.subarray(offset, offset + addressBytes));
-  return copy.readUInt16LE(0) === 0 ? undefined : readAddress(copy, 0);
 }

@@ -1,6 +1,6 @@
-import type { Endpoint } from '../../../../core/endpoint.js';
-import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
-import { everything, hungUp } from '../../../../platform/ffi/epoll.js';
+import { errno } from '../../../../platform/ffi/constants.js';
+import { broken, everything, hungUp } from '../../../../platform/ffi/epoll.js';
+import type { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import type { ConnectionRow } from './connection-table.js';
 import { counter } from './counters.js';
 import { Dialing, type Dialer } from './dialing.js';
@@ -10,13 +10,12 @@ import type { Member, Serving } from './serving.js';
 import type { Timer } from './timers.js';
 
 const handshakeTimeoutMs = 10_000;
-const gone = epollEvent.hangup | epollEvent.error;
 
 /** One accepted connection on its way: the client proves itself, a target is reached, and both are joined. */
 export class Connection implements Member, Dialer {
   readonly #serving: Serving;
   readonly #listener: number;
-  readonly #address: Endpoint;
+  readonly #address: SocketAddress;
   readonly #client: Leg;
   #stage: 'greeting' | 'reaching' | 'joined' | 'closed' = 'greeting';
   #deadline: Timer | undefined;
@@ -31,7 +30,7 @@ export class Connection implements Member, Dialer {
   #silentSince: number;
 
   /** Owns the descriptor from here on. */
-  constructor(serving: Serving, listener: number, fd: number, client: Endpoint) {
+  constructor(serving: Serving, listener: number, fd: number, client: SocketAddress) {
     this.#serving = serving;
     this.#listener = listener;
     this.#address = client;
@@ -77,12 +76,12 @@ export class Connection implements Member, Dialer {
     if (this.#target) sockets.setPacing(this.#target.fd, rate);
   }
 
-  reached(endpoint: Endpoint, target: Leg): void {
+  reached(address: SocketAddress, target: Leg): void {
     const { pacing } = this.#serving;
     this.#stage = 'joined';
     this.#target = target;
     if (!this.#row) return;
-    this.#row.reached(endpoint);
+    this.#row.reached(address);
     if (pacing > 0) this.pace(pacing);
     this.#joint = new Joint(this.#serving, this.#client, target, this.#row, (broken) => {
       this.end(broken);
@@ -138,7 +137,7 @@ export class Connection implements Member, Dialer {
     if (events & hungUp) this.#client.ended = true;
     if (this.#stage === 'greeting') this.#greet();
     else if (this.#stage === 'joined') this.#joint?.onClient(events);
-    else if (events & gone) this.end(true);
+    else if (events & broken) this.end(true);
   }
 
   #greet(): void {

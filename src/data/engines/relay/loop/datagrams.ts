@@ -1,9 +1,8 @@
-import type { Endpoint } from '../../../../core/endpoint.js';
 import { family, messageFlag } from '../../../../platform/ffi/constants.js';
 import { messageHeaderBytes } from '../../../../platform/ffi/libc.js';
 import type { Memory } from '../../../../platform/ffi/memory.js';
 import type { Native } from '../../../../platform/ffi/native.js';
-import { addressBytes, readAddress, writeAddress } from '../../../../platform/ffi/socket-address.js';
+import { addressBytes, SocketAddress } from '../../../../platform/ffi/socket-address.js';
 
 const batchSize = 64;
 const largestDatagram = 65_536;
@@ -50,8 +49,8 @@ export class DatagramBatch {
     return this.#headers.bytes.readUInt32LE(index * messageHeaderBytes + header.received);
   }
 
-  senderOf(index: number): Endpoint {
-    return readAddress(this.#addresses.bytes, index * addressStride);
+  senderOf(index: number): SocketAddress | undefined {
+    return SocketAddress.read(this.#addresses.bytes, index * addressStride);
   }
 
   /** Tells senders apart: a number for IPv4, which is quick, text for IPv6. */
@@ -64,10 +63,10 @@ export class DatagramBatch {
   }
 
   /** Sends received datagrams on; to the peer of a connected socket when `receiver` is absent. Answers as sendmmsg. */
-  send(fd: number, first: number, count: number, receiver?: Endpoint): number {
+  send(fd: number, first: number, count: number, receiver?: SocketAddress): number {
     for (let index = first; index < first + count; index++) {
-      const length = receiver ? writeAddress(this.#addresses.bytes, index * addressStride, receiver) : 0;
-      this.#headers.bytes.writeUInt32LE(length, index * messageHeaderBytes + header.addressLength);
+      if (receiver) this.#addresses.bytes.set(receiver.bytes, index * addressStride);
+      this.#headers.bytes.writeUInt32LE(receiver?.length ?? 0, index * messageHeaderBytes + header.addressLength);
     }
     return this.#native.libc.sendMessages(fd, this.#headers, first, count, messageFlag.dontWait);
   }

@@ -1,8 +1,8 @@
 import { getSystemErrorName } from 'node:util';
-import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { messageOf } from '../../../../core/errors.js';
-import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
-import { everything, hungUp } from '../../../../platform/ffi/epoll.js';
+import { errno } from '../../../../platform/ffi/constants.js';
+import { broken, everything, hungUp } from '../../../../platform/ffi/epoll.js';
+import type { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import { isShortage } from '../../../../platform/ffi/system-error.js';
 import type { Leg } from './leg.js';
 import type { Serving } from './serving.js';
@@ -10,12 +10,11 @@ import type { Timer } from './timers.js';
 
 /** For connecting and proving the key together. */
 const timeoutMs = 10_000;
-const failed = epollEvent.hangup | epollEvent.error;
 
 /** Whom a dialing tells. */
 export interface Dialer {
   /** The leg is the dialer's from here on, with its events. */
-  reached(target: Endpoint, leg: Leg): void;
+  reached(target: SocketAddress, leg: Leg): void;
   onTarget(events: number): void;
   /** None of the targets could be reached. */
   unreached(): void;
@@ -28,7 +27,7 @@ export class Dialing {
   readonly #serving: Serving;
   readonly #listener: number;
   readonly #dialer: Dialer;
-  #candidates: readonly Endpoint[];
+  #candidates: readonly SocketAddress[];
   #leg: Leg | undefined;
   #connected = false;
   #deadline: Timer | undefined;
@@ -69,7 +68,7 @@ export class Dialing {
     this.#dialer.unreached();
   }
 
-  #connect(target: Endpoint): void {
+  #connect(target: SocketAddress): void {
     const { loop } = this.#serving;
     const fd = loop.sockets.connect(target, loop.congestion.first);
     const leg = this.#legFor(fd);
@@ -102,8 +101,8 @@ export class Dialing {
     }
   }
 
-  #onEvents(target: Endpoint, leg: Leg, events: number): void {
-    const failure = !this.#connected && events & failed ? this.#serving.loop.sockets.errorOf(leg.fd) : 0;
+  #onEvents(target: SocketAddress, leg: Leg, events: number): void {
+    const failure = !this.#connected && events & broken ? this.#serving.loop.sockets.errorOf(leg.fd) : 0;
     if (failure !== 0) {
       this.#missed(target, getSystemErrorName(-failure));
       return;
@@ -120,10 +119,10 @@ export class Dialing {
     }
   }
 
-  #missed(target: Endpoint, reason: string): void {
+  #missed(target: SocketAddress, reason: string): void {
     this.#deadline?.cancel();
     this.#drop();
-    this.#serving.missed(this.#listener, target, `${formatEndpoint(target)}: ${reason}`);
+    this.#serving.missed(this.#listener, target, reason);
     this.start();
   }
 

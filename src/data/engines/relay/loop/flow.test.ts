@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { errno } from '../../../../platform/ffi/constants.js';
 import type { Memory } from '../../../../platform/ffi/memory.js';
 import { loadNative } from '../../../../platform/ffi/native.js';
+import { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import { Budget, newBudget } from './budget.js';
 import { ConnectionTable, newConnectionTable } from './connection-table.js';
 import { Flow } from './flow.js';
@@ -70,7 +71,7 @@ describe.runIf(process.platform === 'linux')('a flow', () => {
   it('misses nothing that comes while it waits for its target', async () => {
     const loop = await makeLoop();
     const [source, target] = [new HandLeg(), new HandLeg()];
-    const row = loop.table.open(1, 0, { host: '127.0.0.1', port: 1 });
+    const row = loop.table.open(1, 0, SocketAddress.of({ host: '127.0.0.1', port: 1 }));
     const budget = new Budget(loop, 0, newBudget(0, 1), 0);
     const counters = new Float64Array(16);
     const flow = new Flow({ loop, source, target, row, budget, counters, counter: 0, inward: true });

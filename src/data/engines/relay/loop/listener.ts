@@ -1,7 +1,7 @@
 import { getSystemErrorName } from 'node:util';
-import type { Endpoint } from '../../../../core/endpoint.js';
 import { messageOf } from '../../../../core/errors.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
+import type { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import { Connection } from './connection.js';
 import type { Watcher } from './loop.js';
 import type { Serving } from './serving.js';
@@ -14,7 +14,7 @@ const pauseMs = 100;
 const harmless: ReadonlySet<number> = new Set([-errno.EAGAIN, -errno.ECONNABORTED, -errno.EINTR]);
 
 /** Takes an accepted connection over. */
-export function serve(serving: Serving, listener: number, fd: number, client: Endpoint): void {
+export function serve(serving: Serving, listener: number, fd: number, client: SocketAddress): void {
   const connection = take(serving, listener, fd, client);
   if (!connection) return;
   serving.add(connection);
@@ -22,7 +22,7 @@ export function serve(serving: Serving, listener: number, fd: number, client: En
 }
 
 /** Undefined, and the descriptor closed, when memory is short. */
-function take(serving: Serving, listener: number, fd: number, client: Endpoint): Connection | undefined {
+function take(serving: Serving, listener: number, fd: number, client: SocketAddress): Connection | undefined {
   try {
     return new Connection(serving, listener, fd, client);
   } catch (error) {
@@ -55,8 +55,10 @@ export class Listener implements Watcher, Disposable {
         if (!harmless.has(fd)) this.#pause(getSystemErrorName(fd));
         return;
       }
-      const handed = loop.handover.offer({ forwarder: this.#serving.id, listener: this.#index, fd });
-      if (!handed) serve(this.#serving, this.#index, fd, loop.sockets.accepted);
+      const client = loop.sockets.accepted;
+      if (loop.handover.offer({ forwarder: this.#serving.id, listener: this.#index, fd })) continue;
+      if (client) serve(this.#serving, this.#index, fd, client);
+      else loop.close(fd, true);
     }
   }
 

@@ -1,5 +1,6 @@
-import type { Endpoint } from '../../../../core/endpoint.js';
+import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { Secret } from '../../../../core/secret.js';
+import type { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import { Budget } from './budget.js';
 import type { ConnectionRow } from './connection-table.js';
 import { counter, counterRow } from './counters.js';
@@ -120,9 +121,9 @@ export class Serving implements Disposable {
     this.#troubles.report('handshake failed', reason);
   }
 
-  missed(listener: number, target: Endpoint, detail: string): void {
+  missed(listener: number, target: SocketAddress, reason: string): void {
     this.targetsOf(listener).unreachable(target, this.loop.now);
-    this.#troubles.report('target not reached', detail);
+    this.#troubles.report('target not reached', `${formatEndpoint(target.endpoint)}: ${reason}`);
   }
 
   report(what: Trouble['what'], detail: string): void {

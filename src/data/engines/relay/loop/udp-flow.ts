@@ -1,6 +1,6 @@
-import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { messageOf } from '../../../../core/errors.js';
 import { epollEvent, errno } from '../../../../platform/ffi/constants.js';
+import type { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import type { ConnectionRow } from './connection-table.js';
 import { counter } from './counters.js';
 import type { DatagramBatch } from './datagrams.js';
@@ -16,7 +16,7 @@ interface Origin {
   readonly key: number | string;
   /** Of the listener. */
   readonly index: number;
-  readonly client: Endpoint;
+  readonly client: SocketAddress;
 }
 
 /** The datagrams between one sender and the target it was given, over a socket of their own. */
@@ -24,7 +24,7 @@ export class UdpFlow implements Member, Watcher {
   readonly #serving: Serving;
   readonly #listener: UdpListener;
   readonly #origin: Origin;
-  readonly #target: Endpoint;
+  readonly #target: SocketAddress;
   readonly #fd: number;
   readonly #row: ConnectionRow;
   #in = 0;
@@ -33,7 +33,7 @@ export class UdpFlow implements Member, Watcher {
   #silentSince: number;
   #closed = false;
 
-  private constructor(serving: Serving, listener: UdpListener, origin: Origin, target: Endpoint, fd: number) {
+  private constructor(serving: Serving, listener: UdpListener, origin: Origin, target: SocketAddress, fd: number) {
     this.#serving = serving;
     this.#listener = listener;
     this.#origin = origin;
@@ -128,7 +128,7 @@ export class UdpFlow implements Member, Watcher {
   }
 
   /** Answers the bytes that went; what the system has no room for is dropped, as networks do. */
-  #send(datagrams: DatagramBatch, fd: number, first: number, count: number, receiver?: Endpoint): number {
+  #send(datagrams: DatagramBatch, fd: number, first: number, count: number, receiver?: SocketAddress): number {
     let bytes = 0;
     for (let next = first; next < first + count;) {
       const sent = datagrams.send(fd, next, first + count - next, receiver);
@@ -154,7 +154,7 @@ export class UdpFlow implements Member, Watcher {
   /** Nothing listens at the target: the sender's next datagram gets another. */
   #missed(): void {
     this.#serving.count(counter.dropped, 1);
-    this.#serving.missed(this.#origin.index, this.#target, `${formatEndpoint(this.#target)}: ECONNREFUSED`);
+    this.#serving.missed(this.#origin.index, this.#target, 'ECONNREFUSED');
     this.end();
   }
 }

@@ -72,7 +72,8 @@ export class UdpListener implements Watcher, Disposable {
       this.#serving.report('datagrams dropped', `${mostFlows} senders are served already`);
       return undefined;
     }
-    const flow = UdpFlow.open(this.#serving, this, { key, index: this.#index, client: datagrams.senderOf(index) });
+    const client = datagrams.senderOf(index);
+    const flow = client && UdpFlow.open(this.#serving, this, { key, index: this.#index, client });
     if (flow) this.#flows.set(key, flow);
     return flow;
   }
