@@ -7,7 +7,6 @@ import { Dialing, type Dialer } from './dialing.js';
 import { Joint } from './joint.js';
 import type { Leg } from './leg.js';
 import type { Member, Serving } from './serving.js';
-import type { Timer } from './timers.js';
 
 const handshakeTimeoutMs = 10_000;
 
@@ -18,7 +17,6 @@ export class Connection implements Member, Dialer {
   readonly #address: SocketAddress;
   readonly #client: Leg;
   #stage: 'greeting' | 'reaching' | 'joined' | 'closed' = 'greeting';
-  #deadline: Timer | undefined;
   /** Since the client has proven itself: before that it is nobody's connection. */
   #row: ConnectionRow | undefined;
   #dialing: Dialing | undefined;
@@ -53,12 +51,7 @@ export class Connection implements Member, Dialer {
       this.end(true);
       return;
     }
-    if (!this.#client.raw) {
-      this.#deadline = loop.after(handshakeTimeoutMs, () => {
-        this.failHandshake('no answer in time');
-      });
-      handshakes.begin(this.#listener, this);
-    }
+    if (!this.#client.raw) handshakes.begin(this.#listener, this);
     this.#greet();
   }
 
@@ -102,9 +95,14 @@ export class Connection implements Member, Dialer {
     this.end(true);
   }
 
-  /** Once a second: measures the leg between the facilities when bytes have moved, ends what was silent for too long. */
+  /** Once a second: ends what takes too long or was silent for too long, measures the leg between the facilities. */
   sweep(): void {
     const { loop } = this.#serving;
+    if (this.#stage === 'greeting' && loop.now - this.#silentSince >= handshakeTimeoutMs) {
+      this.failHandshake('no answer in time');
+      return;
+    }
+    this.#dialing?.sweep();
     this.#settle();
     const moved = this.#joint?.moved ?? 0;
     if (moved !== this.#lastMoved) {
@@ -122,7 +120,6 @@ export class Connection implements Member, Dialer {
     const { loop, handshakes } = this.#serving;
     this.#stage = 'closed';
     handshakes.over(this.#listener, this);
-    this.#deadline?.cancel();
     if (this.#settled) this.#measure();
     this.#leave();
     this.#dialing?.stop();
@@ -149,7 +146,6 @@ export class Connection implements Member, Dialer {
       this.failHandshake(this.#client.failure);
       return;
     }
-    this.#deadline?.cancel();
     this.#serving.handshakes.over(this.#listener, this);
     this.#enter();
   }

@@ -6,7 +6,6 @@ import type { SocketAddress } from '../../../../platform/ffi/socket-address.js';
 import { isShortage } from '../../../../platform/ffi/system-error.js';
 import type { Leg } from './leg.js';
 import type { Serving } from './serving.js';
-import type { Timer } from './timers.js';
 
 /** For connecting and proving the key together. */
 const timeoutMs = 10_000;
@@ -28,9 +27,11 @@ export class Dialing {
   readonly #listener: number;
   readonly #dialer: Dialer;
   #candidates: readonly SocketAddress[];
+  #target: SocketAddress | undefined;
   #leg: Leg | undefined;
   #connected = false;
-  #deadline: Timer | undefined;
+  /** When the target was turned to, by the loop's clock. */
+  #since = 0;
 
   constructor(serving: Serving, listener: number, dialer: Dialer) {
     this.#serving = serving;
@@ -54,9 +55,15 @@ export class Dialing {
     }
   }
 
+  /** Now and then: turns to the next target when this one takes too long. */
+  sweep(): void {
+    if (!this.#leg || !this.#target || this.#serving.loop.now - this.#since < timeoutMs) return;
+    if (this.#connected) this.#serving.failedHandshake('no answer in time');
+    this.#missed(this.#target, 'no answer in time');
+  }
+
   /** Gives up; frees what it has. */
   stop(): void {
-    this.#deadline?.cancel();
     this.#candidates = [];
     this.#drop();
   }
@@ -73,7 +80,9 @@ export class Dialing {
     const fd = loop.sockets.connect(target, loop.congestion.first);
     const leg = this.#legFor(fd);
     this.#leg = leg;
+    this.#target = target;
     this.#connected = false;
+    this.#since = loop.now;
     loop.sockets.tune(fd, loop.socketBuffer);
     loop.watch(fd, everything, {
       onEvents: (events) => {
@@ -84,10 +93,6 @@ export class Dialing {
       abort: () => {
         this.#dialer.abort();
       },
-    });
-    this.#deadline = loop.after(timeoutMs, () => {
-      if (this.#connected) this.#serving.failedHandshake('no answer in time');
-      this.#missed(target, 'no answer in time');
     });
   }
 
@@ -110,7 +115,6 @@ export class Dialing {
     this.#connected = true;
     const answer = leg.handshake();
     if (answer > 0) {
-      this.#deadline?.cancel();
       this.#leg = undefined;
       this.#dialer.reached(target, leg);
     } else if (answer !== -errno.EAGAIN) {
@@ -120,7 +124,6 @@ export class Dialing {
   }
 
   #missed(target: SocketAddress, reason: string): void {
-    this.#deadline?.cancel();
     this.#drop();
     this.#serving.missed(this.#listener, target, reason);
     this.start();

@@ -62,7 +62,7 @@ export class Handover {
     const other = this.#leastLoaded();
     const [mine, theirs] = [Atomics.load(this.#loads, this.#index), Atomics.load(this.#loads, other)];
     // Few connections are spread exactly, as each may be a stream that fills a core; among many, moving one costs more.
-    if (mine - theirs <= mine >> 3 || !this.#put(other, connection)) return false;
+    if (mine - theirs <= mine >> 2 || !this.#put(other, connection)) return false;
     // So that the next one is not offered to the same loop before it has looked.
     Atomics.add(this.#loads, other, 1);
     this.#native.libc.write(this.#wakeups[other] ?? -1, this.#one, 0, 8);
