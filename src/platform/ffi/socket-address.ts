@@ -74,8 +74,8 @@ function readInet6(bytes: Buffer): string {
 /** The number of an interface, of which a link-local address has its meaning; 0 for none. */
 function scopeOf(zone: string): number {
   if (/^\d+$/.test(zone)) return Number(zone);
-  const addresses = networkInterfaces()[zone] ?? [];
-  return addresses.find((address) => address.family === 'IPv6')?.scopeid ?? 0;
+  const scopes = (networkInterfaces()[zone] ?? []).map((address) => (address.family === 'IPv6' ? address.scopeid : 0));
+  return Math.max(0, ...scopes);
 }
 
 /** The eight groups of an IPv6 address, also of one that ends in an IPv4 address. */
