@@ -9,7 +9,7 @@ export default defineConfig({
     'relay-worker': 'src/data/engines/relay/loop/worker.ts',
   },
   platform: 'node',
-  external: ['koffi'],
+  external: ['koffi', 'dockerode', 'nunjucks'],
   transform: { target: 'es2022' },
   output: { dir: 'dist/cli', format: 'esm', sourcemap: true, chunkFileNames: 'chunk-[hash].js' },
 });

@@ -1,0 +1,73 @@
+import type { Endpoint } from '../../../core/endpoint.js';
+import type { Protection, Transport } from '../../../core/protection.js';
+import type { Logger } from '../../../observe/logger.js';
+import type { Place, Program, Running } from '../../runners/runner.js';
+import type { Capabilities, ConnectionInfo, Counters, Targets } from '../engine.js';
+
+/** A listener and where its connections go. Names of targets have been looked up: templates see IP addresses only. */
+export interface ProxyStream {
+  readonly listener: Endpoint;
+  readonly targets: Targets;
+}
+
+/** All that a configuration may depend on: parsed values, never a user's text. */
+export interface ProxySettings {
+  /** Where the program finds its files. */
+  readonly folder: string;
+  readonly streams: readonly ProxyStream[];
+  /** Which leg runs between the facilities, and is protected if any. */
+  readonly wan: 'listener' | 'target';
+  readonly transport: Transport;
+  readonly protection: Protection;
+  /** Bytes per second, 0 for no limit. */
+  readonly maxRate: number;
+  readonly workers: number;
+  readonly bufferSize: number;
+  /** Milliseconds; 0: never. */
+  readonly idleTimeoutMs: number;
+  /** The other gateway's stunnel is configured as the Python implementation does it: see stunnel. */
+  readonly legacyPeer: boolean;
+}
+
+/** A file beside the configuration, such as a key: written 0600. */
+export interface ProxyFile {
+  readonly name: string;
+  readonly content: string;
+}
+
+/** One of the approved proxies: how it is configured, started and spoken to. */
+export interface ProxyKind {
+  readonly program: Program;
+  readonly capabilities: Capabilities;
+  /** Template and configuration have the same name, but for the `.j2`. */
+  readonly template: `${string}.j2`;
+  /** Values for the template; of strings only IP addresses, names of ours and paths of ours. */
+  values(settings: ProxySettings): Readonly<Record<string, unknown>>;
+  files(settings: ProxySettings): readonly ProxyFile[];
+  arguments(configuration: string, folder: string): readonly string[];
+  checkArguments?(configuration: string, folder: string): readonly string[];
+  /** Speaks with one that was started or adopted; called again after a restart. */
+  control(options: ProxyControlOptions): ProxyControl;
+}
+
+export interface ProxyControlOptions {
+  readonly place: Place;
+  readonly running: Running;
+  readonly settings: ProxySettings;
+  readonly logger: Logger;
+}
+
+/** The conversation with a running proxy. Disposing ends the conversation, not the proxy. */
+export interface ProxyControl extends AsyncDisposable {
+  /** Resolves when the program itself says that it serves. `signal` is the deadline. */
+  ready(signal: AbortSignal): Promise<void>;
+  /**
+   * Makes new connections follow `settings`, while open ones stay. The configuration on disk says the same already and has
+   * been checked. Resolves when it is so. Throws SERVER_ERR.
+   */
+  apply(settings: ProxySettings): Promise<void>;
+  /** Since this program started. What it cannot know is absent. */
+  counters(): Promise<Counters>;
+  /** Empty where it cannot know. */
+  connections(): Promise<readonly ConnectionInfo[]>;
+}
