@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from '@commander-js/extra-typings';
 import { none } from '../auth/none.js';
 import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
+import { proxyArguments, proxyEnvironment } from '../config/proxy.js';
 import { relayArguments } from '../config/relay.js';
+import { agentSocket } from '../control/local-agent.js';
 import { ControlServer } from '../control/server.js';
 import { systemClock } from '../core/clock.js';
 import { aborted } from '../core/deferred.js';
@@ -14,10 +16,13 @@ import { createLogger, type Logger } from '../observe/logger.js';
 import { ensureCertificate, loadCertificate, type ServerCertificate } from '../platform/certificates.js';
 import { ensurePrivateDir, lockStateDir } from '../platform/state-dir.js';
 import { conventions, main, stopSignal } from './main.js';
+import { proxying } from './proxy-options.js';
+import { printCheck } from './check.js';
 import { relaying } from './relay-options.js';
+import { runnerOptions } from './runners.js';
 import { version } from './version.js';
 
-const program = relaying(new Command('s2cs'))
+const program = proxying(relaying(new Command('s2cs')))
   .description(
     'SciStream control server: opens, changes and ends streams through this gateway node on behalf of its users.\n' +
       'Starts the data server (s2ds) that carries the streams and finds it again after a restart.',
@@ -26,7 +31,7 @@ const program = relaying(new Command('s2cs'))
   .option('--listener-ip <ip>', 'address for requests and for streams (default: 127.0.0.1)')
   .option('--port <port>', 'port for requests, 0 to let the system choose (default: 5000)')
   .option('--port-range <range>', 'ports for streams, 0 to let the system choose (default: 5100-5200)')
-  .option('-t, --type <type>', 'data server type: relay (also called S2DS) or mock (default: relay)')
+  .option('-t, --type <type>', 'data server type, such as relay or HaproxySubprocess; see --check (default: relay)')
   .option('--security <how>', 'protect streams by at least tls-psk or none (default: the best that the type has)')
   .option('--psk-from-uid', 'sessions without a key use their uid as the key, as Python clients do; weak')
   .option('--enforce-v1-rate', 'limit streams to the rate that Python clients always send, unasked 10 MB/s')
@@ -40,11 +45,21 @@ const program = relaying(new Command('s2cs'))
   .option('--hello-timeout <time>', 'how long a request waits for its application (default: 180s)')
   .option('--max-sessions <n>', 'most sessions at a time (default: 1000)')
   .option('--config <file>', 'read settings from a YAML file; keys are the names of these options')
-  .option('--json', 'print the start line as JSON')
+  .option('--json', 'print the start line, or the check, as JSON')
   .option('-v, --verbose', 'log why calls and connections failed')
-  .action(async ({ config: file, ...flags }) => {
-    await serve(await loadS2csConfig({ flags, file }), stopSignal());
+  .option('--check', 'tell which data server types work here, and end')
+  .action(async ({ config: file, check, ...flags }) => {
+    const config = await loadS2csConfig({ flags, file });
+    if (check) await preflight(config);
+    else await serve(config, stopSignal());
   });
+
+/** Asks what the data server would ask, without starting one. */
+async function preflight(config: S2csConfig): Promise<void> {
+  const logger = createLogger({ name: 's2cs', level: config.verbose ? 'debug' : 'info' });
+  const runners = await runnerOptions(config, path.join(config.stateDir, agentSocket));
+  await printCheck({ ...runners, logger }, config.type, config.json);
+}
 
 async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
   const { stateDir } = config;
@@ -59,7 +74,12 @@ async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
     version,
     verifier: none,
     ...(certificate ? { tls: { cert: certificate.cert, key: certificate.key } } : {}),
-    agentCommand: [process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url)), ...relayArguments(config)],
+    agentCommand: [
+      ...([process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url))] as const),
+      ...relayArguments(config),
+      ...proxyArguments(config),
+    ],
+    agentEnvironment: proxyEnvironment(config),
     setupTimeoutMs: config.helloTimeout,
     clock: systemClock,
     logger,

@@ -15,12 +15,14 @@ import { reportStart } from '../platform/child.js';
 import { RpcServer } from '../platform/rpc-server.js';
 import { ensurePrivateDir, lockStateDir, socketPath } from '../platform/state-dir.js';
 import { conventions, main, stopSignal } from './main.js';
+import { proxying } from './proxy-options.js';
 import { relaying } from './relay-options.js';
+import { runnerOptions } from './runners.js';
 import { version } from './version.js';
 
 const closeGraceMs = 1_000;
 
-const program = relaying(new Command('s2ds'))
+const program = proxying(relaying(new Command('s2ds')))
   .description(
     'SciStream data server: owns the ports of one gateway node and forwards streams on them.\n' +
       's2cs starts one by itself; run it by hand to give it a place or a supervisor of its own.',
@@ -51,7 +53,9 @@ async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
   await using scope = new Scope();
   const socket = await claimSocket(config.socket, scope);
   const engines = { ...config, idleTimeoutMs: config.idleTimeout };
-  const agent = scope.use(new Agent({ listenerIp, portRange, engines, logger }));
+  const runners = await runnerOptions(config, config.socket);
+  const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, logger }));
+  await agent.restore();
   const identity = { version, name, listenerIp, portRange, managed };
   const rpc = await RpcServer.listen({
     listen: { path: socket },

@@ -73,6 +73,11 @@ function fromEnvironment(names: readonly string[], prefix: string): Record<strin
   );
 }
 
+/** Our environment for a program of ours, with variables of its own. */
+export function environmentWith(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { ...process.env, ...own };
+}
+
 function defined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

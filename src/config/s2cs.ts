@@ -7,6 +7,7 @@ import { parseSecurity } from '../core/protection.js';
 import { parseDuration } from '../core/quantity.js';
 import { flag, loadConfig, parsed, type ConfigSources } from './load.js';
 import { defaultStateDir } from './paths.js';
+import { proxySettings } from './proxy.js';
 import { relaySettings } from './relay.js';
 
 const schema = z.strictObject({
@@ -29,6 +30,7 @@ const schema = z.strictObject({
   helloTimeout: parsed(parseDuration).prefault('180s'),
   maxSessions: z.coerce.number().int().min(1).max(100_000).default(1000),
   ...relaySettings,
+  ...proxySettings,
   verbose: flag.default(false),
   json: flag.default(false),
 });

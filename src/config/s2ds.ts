@@ -5,6 +5,7 @@ import { parseIp } from '../core/endpoint.js';
 import { parsePortRange } from '../core/port-range.js';
 import { flag, loadConfig, parsed, type ConfigSources } from './load.js';
 import { defaultStateDir } from './paths.js';
+import { proxySettings } from './proxy.js';
 import { relaySettings } from './relay.js';
 
 const schema = z.strictObject({
@@ -17,6 +18,7 @@ const schema = z.strictObject({
   name: z.string().min(1).default(hostname()),
   managed: flag.default(false),
   ...relaySettings,
+  ...proxySettings,
   debugMemory: flag.default(false),
   verbose: flag.default(false),
 });

@@ -4,7 +4,7 @@ import { SciStreamError, toSciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import { parseTransport, type Security, type Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
-import type { Counters, DataService, InfoResponse, Reservation } from '../gen/scistream/data/v1/data_pb.js';
+import type { Counters, DataService, InfoResponse, Reservation, TypeInfo } from '../gen/scistream/data/v1/data_pb.js';
 
 /** What a session wants reserved. */
 export interface ReserveRequest {
@@ -41,11 +41,14 @@ export interface GatewayChange {
 export class Gateway {
   /** The data server type that sessions here get. */
   readonly type: string;
+  /** Streams live on when the data server's process dies, and the next one takes them over. */
+  readonly outlivesAgent: boolean;
   readonly #client: Client<typeof DataService>;
 
-  constructor(client: Client<typeof DataService>, type: string) {
+  constructor(client: Client<typeof DataService>, { name, outlivesAgent }: Pick<TypeInfo, 'name' | 'outlivesAgent'>) {
     this.#client = client;
-    this.type = type;
+    this.type = name;
+    this.outlivesAgent = outlivesAgent;
   }
 
   async reserve({ preferredPorts, maxRate, key, ...request }: ReserveRequest, signal?: AbortSignal): Promise<Reserved> {

@@ -17,9 +17,13 @@ const stopTimeoutMs = 10_000;
 /** An agent that has run so long did not die of its own start. */
 const stableMs = 10_000;
 
+/** Its socket in the state folder. */
+export const agentSocket = 's2ds.sock';
+
 export interface LocalAgentOptions {
   /** How s2ds is started: the program and the arguments before our own. */
   agentCommand: readonly [string, ...string[]];
+  agentEnvironment?: Readonly<Record<string, string>>;
   stateDir: string;
   listenerIp: string;
   portRange: PortRange;
@@ -36,8 +40,10 @@ export interface LocalAgentOptions {
  */
 export class LocalAgent {
   readonly client: Client<typeof DataService>;
-  /** Called when the agent has gone without being asked to; what it held is lost. */
+  /** Called when the agent has gone without being asked to, with all that was embedded in it. */
   onLost: () => void = () => undefined;
+  /** Called when another one runs in its place, which has taken over what could be. */
+  onBack: () => void = () => undefined;
   readonly #options: LocalAgentOptions;
   readonly #socket: string;
   readonly #connection: RpcConnection;
@@ -48,7 +54,7 @@ export class LocalAgent {
 
   private constructor(options: LocalAgentOptions) {
     this.#options = options;
-    this.#socket = socketPath(options.stateDir, 's2ds.sock');
+    this.#socket = socketPath(options.stateDir, agentSocket);
     this.#connection = new RpcConnection({ target: { path: this.#socket }, timeoutMs: 30_000 });
     this.client = this.#connection.client(DataService);
   }
@@ -120,7 +126,7 @@ export class LocalAgent {
   }
 
   async #launch(): Promise<void> {
-    const { agentCommand, stateDir, listenerIp, portRange } = this.#options;
+    const { agentCommand, agentEnvironment: environment = {}, stateDir, listenerIp, portRange } = this.#options;
     const [program, ...first] = agentCommand;
     const args = [
       '--managed',
@@ -133,7 +139,7 @@ export class LocalAgent {
     ];
     if (this.#options.verbose) args.push('--verbose');
     const logFile = path.join(stateDir, 's2ds.log');
-    await startDaemon({ command: program, args: [...first, ...args], logFile, timeoutMs: startTimeoutMs });
+    await startDaemon({ command: program, args: [...first, ...args], environment, logFile, timeoutMs: startTimeoutMs });
   }
 
   async #end(): Promise<void> {
@@ -178,6 +184,7 @@ export class LocalAgent {
       });
       this.#lost = false;
       this.#options.logger.info('the data server runs again');
+      this.onBack();
     } catch (error) {
       this.#options.logger.error({ reason: messageOf(error) }, 'the data server could not be started');
       this.#restartLater();

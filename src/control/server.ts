@@ -22,6 +22,7 @@ import { controlV2 } from './v2/index.js';
 
 /** How long calls that are being answered may take when the server stops. */
 const closeGraceMs = 2_000;
+const agentGone = 'the data server has gone';
 
 export interface ControlServerOptions {
   version: string;
@@ -43,6 +44,8 @@ export interface ControlServerOptions {
   stateDir: string;
   /** Program and first arguments that start an s2ds. */
   agentCommand: readonly [string, ...string[]];
+  /** What it finds in its environment beside ours: secrets. */
+  agentEnvironment?: Readonly<Record<string, string>>;
   setupTimeoutMs: number;
   maxSessions: number;
   verbose: boolean;
@@ -73,10 +76,16 @@ export class ControlServer {
     const agent = await LocalAgent.start(options);
     try {
       const facility = await describeFacility(options, agent);
-      agent.onLost = () => {
-        facility.sessions.failAll('the data server has gone').catch((error: unknown) => {
+      const ending = (done: Promise<void>): void => {
+        done.catch((error: unknown) => {
           logger.error({ reason: messageOf(error) }, 'sessions of the lost data server could not be ended');
         });
+      };
+      agent.onLost = () => {
+        if (!facility.gateway.outlivesAgent) ending(facility.sessions.failAll(agentGone));
+      };
+      agent.onBack = () => {
+        ending(facility.sessions.failLost(agentGone));
       };
       await facility.sessions.restore();
       const rpc = await RpcServer.listen({
@@ -109,7 +118,7 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
   const { clock, logger, setupTimeoutMs, maxSessions } = options;
   const { types, name } = await agent.client.info({});
   const type = chooseType(options.type, types);
-  const gateway = new Gateway(agent.client, type.name);
+  const gateway = new Gateway(agent.client, type);
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);
   };

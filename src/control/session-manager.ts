@@ -154,6 +154,15 @@ export class SessionManager {
     await this.#endAll((session) => session.end('fail', 'agent', reason));
   }
 
+  /** Another agent has taken over what it could: the sessions of the rest are over. */
+  async failLost(reason: string): Promise<void> {
+    // Before it is asked, as sessions that get their ports meanwhile would not be in its answer.
+    const held = [...this.#sessions.values()].filter(({ ports }) => ports !== undefined);
+    const found = new Set((await this.#options.gateway.list()).map(({ id }) => id));
+    const lost = held.filter(({ ports }) => ports && !found.has(ports.id));
+    await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
+  }
+
   /** Takes no more sessions and releases those there are. */
   async drain(): Promise<void> {
     this.#draining = true;
@@ -168,8 +177,11 @@ export class SessionManager {
     }
   }
 
-  async #endAll(end: (session: Session) => Promise<void>): Promise<void> {
-    const outcomes = await Promise.allSettled([...this.#sessions.values()].map(end));
+  async #endAll(
+    end: (session: Session) => Promise<void>,
+    sessions: Iterable<Session> = this.#sessions.values(),
+  ): Promise<void> {
+    const outcomes = await Promise.allSettled([...sessions].map(end));
     const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
     if (failures.length > 0)
       throw new AggregateError(failures, `${failures.length} sessions could not be ended cleanly.`);

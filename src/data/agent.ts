@@ -1,23 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import type { Endpoint } from '../core/endpoint.js';
 import { show } from '../core/endpoint.js';
-import { SciStreamError } from '../core/errors.js';
+import { messageOf, SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import type { PortRange } from '../core/port-range.js';
 import { Scope } from '../core/scope.js';
 import type { Logger } from '../observe/logger.js';
 import type { Protection, Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
-import type { Engine, EngineKind, EngineSettings } from './engines/engine.js';
-import { PortPool } from './ports.js';
+import type { Engine, EngineKind, EngineSettings, ForwarderOptions } from './engines/engine.js';
+import { PortPool, type PortLease } from './ports.js';
 import { Reservation, type Change } from './reservation.js';
-import { findType, type DataServerType } from './types.js';
+import { Records, type ReservationRecord } from './records.js';
+import type { ProgramRunner } from './runners/runner.js';
+import { createRunners, type RunnerOptions } from './runners/registry.js';
+import { DataServerTypes, type DataServerType } from './types.js';
 
 export interface AgentOptions {
   /** Where the data listeners are opened. */
   listenerIp: string;
   portRange: PortRange;
   engines: Omit<EngineSettings, 'logger'>;
+  runners: Omit<RunnerOptions, 'logger'>;
   logger: Logger;
 }
 
@@ -35,58 +38,69 @@ export interface ReserveOptions {
   annotations: Readonly<Record<string, string>>;
 }
 
+type StreamOptions = Omit<ForwarderOptions, 'listeners' | 'logger'>;
+
 /** Owns the ports of one gateway node and the forwarders on it. */
 export class Agent implements AsyncDisposable {
   readonly ports: PortPool;
+  readonly types: DataServerTypes;
   readonly #listenerIp: string;
   readonly #logger: Logger;
   readonly #settings: EngineSettings;
   /** Started when first needed. */
   readonly #engines = new Map<EngineKind, Promise<Engine>>();
   readonly #reservations = new Map<string, Reservation>();
+  /** Those whose programs may have outlived an agent. */
+  readonly #runners: readonly ProgramRunner[];
+  readonly #records: Records;
 
-  constructor({ listenerIp, portRange, engines, logger }: AgentOptions) {
+  constructor({ listenerIp, portRange, engines, runners, logger }: AgentOptions) {
     this.#listenerIp = listenerIp;
     this.#logger = logger;
     this.#settings = { ...engines, logger };
     this.ports = new PortPool(listenerIp, portRange);
+    const { embedded, ...programRunners } = createRunners({ ...runners, logger });
+    this.types = new DataServerTypes({ embedded, ...programRunners });
+    this.#runners = Object.values(programRunners);
+    this.#records = new Records(runners.folder, logger);
+  }
+
+  /** Takes over the streams that an agent before this one has left running, and ends what nobody knows any more. */
+  async restore(): Promise<void> {
+    const records = await this.#records.all();
+    for (const record of records) {
+      try {
+        await this.#revive(record);
+        this.#logger.info({ reservation: record.id, type: record.type }, 'a stream was taken over');
+      } catch (error) {
+        this.#logger.error({ reservation: record.id, reason: messageOf(error) }, 'a stream could not be taken over');
+        await this.#records.remove(record.id);
+      }
+    }
+    const known = new Set(this.#reservations.keys());
+    await Promise.all(this.#runners.map((runner) => runner.clear(known)));
   }
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */
-  async reserve(options: ReserveOptions): Promise<Reservation> {
+  async reserve({ annotations, ...options }: ReserveOptions): Promise<Reservation> {
     const { role, transport, maxRate } = options;
-    const type = findType(options.type);
+    const type = this.types.find(options.type);
     const protection = protectionFor(type, options);
     assertCapable(type, maxRate);
-    const engine = await this.#engine(type.engineKind);
-    const id = randomUUID();
-    const scope = new Scope();
-    const lease = scope.use(await this.ports.reserve(options.numListeners, options.preferredPorts));
-    const listeners: Endpoint[] = lease.ports.map((port) => ({ host: this.#listenerIp, port }));
-    const logger = this.#logger.child({ reservation: id });
-    const forwarder = scope.use(engine.create({ listeners, role, transport, protection, maxRate, logger }));
-    const reservation = new Reservation({
-      id,
-      type: type.name,
-      role,
-      security: protection.kind,
-      transport,
-      maxRate,
-      listeners,
-      forwarder,
-      scope,
-    });
-    reservation.annotate(options.annotations);
-    this.#reservations.set(id, reservation);
-    scope.defer(() => void this.#reservations.delete(id));
-    logger.info({ type: type.name, listeners }, 'reserved');
+    const lease = await this.ports.reserve(options.numListeners, options.preferredPorts);
+    const stream = { id: randomUUID(), role, transport, protection, maxRate };
+    const reservation = await this.#open(type, stream, lease);
+    reservation.annotate(annotations);
+    await this.#record(reservation);
+    this.#logger.info({ reservation: reservation.id, type: type.name, listeners: reservation.listeners }, 'reserved');
     return reservation;
   }
 
   async update(id: string, change: Change): Promise<Reservation> {
     const reservation = this.find(id);
-    if (change.maxRate !== undefined) assertCapable(findType(reservation.type), change.maxRate);
+    if (change.maxRate !== undefined) assertCapable(reservation.type, change.maxRate);
     await reservation.update(change);
+    await this.#record(reservation);
     return reservation;
   }
 
@@ -110,6 +124,46 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
     await Promise.all([...this.#engines.values()].map(async (engine) => (await engine)[Symbol.asyncDispose]()));
+  }
+
+  /** Owns the lease, also when it fails. */
+  async #open(type: DataServerType, stream: StreamOptions, lease: PortLease): Promise<Reservation> {
+    const scope = new Scope();
+    scope.use(lease);
+    try {
+      const engine = await this.#engine(type.engineKind);
+      const listeners = lease.ports.map((port) => ({ host: this.#listenerIp, port }));
+      const logger = this.#logger.child({ reservation: stream.id });
+      const forwarder = scope.use(engine.create({ ...stream, listeners, logger }));
+      const reservation = new Reservation({ ...stream, type, listeners, forwarder, scope });
+      this.#reservations.set(stream.id, reservation);
+      scope.defer(() => void this.#reservations.delete(stream.id));
+      // First of all: what is not ended when this process dies now, is ended by the next one.
+      scope.defer(() => this.#records.remove(stream.id));
+      return reservation;
+    } catch (error) {
+      await scope[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #record(reservation: Reservation): Promise<void> {
+    if (reservation.type.outlivesAgent)
+      await reservation.unlessReleased(() => this.#records.write(reservation.record()));
+  }
+
+  async #revive({ listeners, targets, annotations, security, key, ...record }: ReservationRecord): Promise<void> {
+    const type = this.types.find(record.type);
+    const { id, role, transport, maxRate } = record;
+    const protection = protectionFor(type, { security, transport, key });
+    const lease = this.ports.claim(listeners.map(({ port }) => port));
+    const reservation = await this.#open(type, { id, role, transport, protection, maxRate }, lease);
+    try {
+      await reservation.update({ targets, annotations, maxRate: undefined });
+    } catch (error) {
+      await reservation[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   #engine(kind: EngineKind): Promise<Engine> {

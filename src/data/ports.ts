@@ -68,6 +68,19 @@ export class PortPool {
     });
   }
 
+  /** Exactly these, whatever listens on them: an agent before this one had reserved them. Throws NO_RESOURCE. */
+  claim(ports: readonly number[]): PortLease {
+    const taken = ports.find((port) => this.#taken.has(port));
+    if (taken !== undefined) throw new SciStreamError('NO_RESOURCE', `Port ${taken} is reserved already.`);
+    for (const port of ports) this.#taken.add(port);
+    return {
+      ports,
+      [Symbol.dispose]: () => {
+        for (const port of ports) this.#taken.delete(port);
+      },
+    };
+  }
+
   async *#available(preferred: readonly number[]): AsyncGenerator<number> {
     for (const port of preferred) {
       if (inRange(this.#range, port) && (await this.#isFree(port))) yield port;

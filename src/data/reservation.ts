@@ -3,14 +3,16 @@ import { SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import type { Scope } from '../core/scope.js';
 import { Serial } from '../core/serial.js';
-import type { Security, Transport } from '../core/protection.js';
+import type { Protection, Transport } from '../core/protection.js';
 import type { ConnectionInfo, Counters, Forwarder, Targets } from './engines/engine.js';
+import type { ReservationRecord } from './records.js';
+import type { DataServerType } from './types.js';
 
 interface ReservationParts {
   id: string;
-  type: string;
+  type: DataServerType;
   role: Role;
-  security: Security;
+  protection: Protection;
   transport: Transport;
   maxRate: number;
   listeners: readonly Endpoint[];
@@ -30,9 +32,9 @@ export interface Change {
 /** Ports of one session and what forwards on them. Operations on it run one after the other. */
 export class Reservation implements AsyncDisposable {
   readonly id: string;
-  readonly type: string;
+  readonly type: DataServerType;
   readonly role: Role;
-  readonly security: Security;
+  readonly protection: Protection;
   readonly transport: Transport;
   readonly listeners: readonly Endpoint[];
   readonly #forwarder: Forwarder;
@@ -42,11 +44,11 @@ export class Reservation implements AsyncDisposable {
   #maxRate: number;
   #annotations: Readonly<Record<string, string>> = {};
 
-  constructor({ id, type, role, security, transport, maxRate, listeners, forwarder, scope }: ReservationParts) {
+  constructor({ id, type, role, protection, transport, maxRate, listeners, forwarder, scope }: ReservationParts) {
     this.id = id;
     this.type = type;
     this.role = role;
-    this.security = security;
+    this.protection = protection;
     this.transport = transport;
     this.#maxRate = maxRate;
     this.listeners = listeners;
@@ -99,6 +101,25 @@ export class Reservation implements AsyncDisposable {
         this.#maxRate = maxRate;
       }
       this.annotate(annotations);
+    });
+  }
+
+  /** What an agent after this one needs to take it over. */
+  record(): ReservationRecord {
+    const { id, type, role, protection, transport, maxRate, targets, annotations } = this;
+    const key = protection.kind === 'tls-psk' ? protection.key : undefined;
+    return {
+      ...{ id, role, transport, maxRate, key, type: type.name, security: protection.kind },
+      listeners: [...this.listeners],
+      targets: [...targets],
+      annotations: { ...annotations },
+    };
+  }
+
+  /** Does nothing when it has been released already, and keeps its release waiting. */
+  unlessReleased(work: () => Promise<void>): Promise<void> {
+    return this.#turn.run(async () => {
+      if (!this.#scope.disposed) await work();
     });
   }
 

@@ -21,7 +21,7 @@ import {
 import type { Agent } from './agent.js';
 import type { ConnectionInfo, Counters } from './engines/engine.js';
 import type { Reservation } from './reservation.js';
-import { dataServerTypes } from './types.js';
+import type { DataServerType } from './types.js';
 
 /** Between two answers of a watch, in milliseconds. */
 const usualIntervalMs = 1000;
@@ -94,7 +94,7 @@ export function dataService(
         portRange: formatPortRange(identity.portRange),
         portsTotal: agent.ports.total,
         portsFree: agent.ports.free,
-        types: await Promise.all(dataServerTypes.map(describe)),
+        types: await Promise.all(agent.types.all.map(describe)),
         managed,
       });
     },
@@ -123,8 +123,8 @@ function chosen(agent: Agent, id: string): readonly Reservation[] {
   return id === '' ? agent.list() : [agent.find(id)];
 }
 
-async function describe({ name, aliases, engine, runner, engineKind, runnerImpl }: (typeof dataServerTypes)[number]) {
-  const availability = await runnerImpl.check();
+async function describe({ name, aliases, engine, runner, engineKind, outlivesAgent, check }: DataServerType) {
+  const availability = await check();
   const { security, udp, rate } = engineKind.capabilities;
   return create(TypeInfoSchema, {
     name,
@@ -133,6 +133,8 @@ async function describe({ name, aliases, engine, runner, engineKind, runnerImpl 
     runner,
     available: availability.available,
     reason: availability.available ? '' : availability.reason,
+    programVersion: availability.available ? (availability.version ?? '') : '',
+    outlivesAgent,
     security: [...security],
     udp,
     rate,
@@ -142,9 +144,9 @@ async function describe({ name, aliases, engine, runner, engineKind, runnerImpl 
 function toMessage(reservation: Reservation): ReservationMessage {
   return create(ReservationSchema, {
     id: reservation.id,
-    type: reservation.type,
+    type: reservation.type.name,
     role: reservation.role,
-    security: reservation.security,
+    security: reservation.protection.kind,
     transport: reservation.transport,
     maxRate: BigInt(reservation.maxRate),
     listeners: reservation.listeners.map(formatEndpoint),

@@ -1,44 +1,76 @@
 import { show } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import type { EngineKind } from './engines/engine.js';
-import { engines } from './engines/registry.js';
-import { runners } from './runners/registry.js';
-import type { Runner } from './runners/runner.js';
+import { externalProxy } from './engines/proxy/external-proxy.js';
+import { embeddedEngines, proxies } from './engines/registry.js';
+import type { Runners } from './runners/registry.js';
+import type { Availability } from './runners/runner.js';
 
 /** A data server type: which engine forwards, run by which runner, and the names users know it by. */
-interface TypeRow {
-  readonly engine: keyof typeof engines;
-  readonly runner: keyof typeof runners;
-  readonly aliases: readonly string[];
-}
+type TypeRow = { readonly name: string; readonly aliases: readonly string[] } & (
+  | { readonly engine: keyof typeof embeddedEngines; readonly runner: 'embedded' }
+  | { readonly engine: keyof typeof proxies; readonly runner: Exclude<keyof Runners, 'embedded'> }
+);
 
-const rows = {
-  relay: { engine: 'relay', runner: 'embedded', aliases: ['S2DS'] },
-  mock: { engine: 'mock', runner: 'embedded', aliases: [] },
-} satisfies Record<string, TypeRow>;
+/** The aliases are the names of the Python implementation. */
+const rows: readonly TypeRow[] = [
+  { name: 'relay', engine: 'relay', runner: 'embedded', aliases: ['S2DS'] },
+  { name: 'haproxy-process', engine: 'haproxy', runner: 'process', aliases: ['HaproxySubprocess'] },
+  { name: 'nginx-process', engine: 'nginx', runner: 'process', aliases: ['NginxSubprocess'] },
+  { name: 'stunnel-process', engine: 'stunnel', runner: 'process', aliases: ['StunnelSubprocess'] },
+  { name: 'haproxy-docker', engine: 'haproxy', runner: 'docker', aliases: ['Haproxy', 'DockerSock'] },
+  { name: 'nginx-docker', engine: 'nginx', runner: 'docker', aliases: ['Nginx'] },
+  { name: 'stunnel-docker', engine: 'stunnel', runner: 'docker', aliases: ['Stunnel'] },
+  { name: 'haproxy-janus', engine: 'haproxy', runner: 'janus', aliases: ['Janus'] },
+  { name: 'nginx-janus', engine: 'nginx', runner: 'janus', aliases: [] },
+  { name: 'stunnel-janus', engine: 'stunnel', runner: 'janus', aliases: [] },
+  { name: 'mock', engine: 'mock', runner: 'embedded', aliases: [] },
+];
 
-export interface DataServerType extends TypeRow {
+export interface DataServerType {
   readonly name: string;
+  readonly aliases: readonly string[];
+  readonly engine: string;
+  readonly runner: keyof Runners;
   readonly engineKind: EngineKind;
-  readonly runnerImpl: Runner;
+  /** Its streams can be taken over by the next agent when this one dies. */
+  readonly outlivesAgent: boolean;
+  /** Whether it can run here; never throws. */
+  check(): Promise<Availability>;
 }
 
-export const dataServerTypes: readonly DataServerType[] = Object.entries<TypeRow>(rows).map(([name, row]) => ({
-  name,
-  ...row,
-  engineKind: engines[row.engine],
-  runnerImpl: runners[row.runner],
-}));
+/** What a gateway node can forward with. */
+export class DataServerTypes {
+  readonly all: readonly DataServerType[];
 
-/** The type of that name or alias, in any case. Throws BAD_FORMAT listing the known ones. */
-export function findType(name: string): DataServerType {
-  const wanted = name.toLowerCase();
-  const found = dataServerTypes.find((type) =>
-    [type.name, ...type.aliases].some((known) => known.toLowerCase() === wanted),
-  );
-  if (!found) {
-    const known = dataServerTypes.flatMap((type) => [type.name, ...type.aliases]).join(', ');
-    throw new SciStreamError('BAD_FORMAT', `${show(name)} is not a data server type; known are ${known}.`);
+  constructor(runners: Runners) {
+    this.all = rows.map((row) => typeOf(row, runners));
   }
-  return found;
+
+  /** The type of that name or alias, in any case. Throws BAD_FORMAT listing the known ones. */
+  find(name: string): DataServerType {
+    const wanted = name.toLowerCase();
+    const found = this.all.find((type) => [type.name, ...type.aliases].some((known) => known.toLowerCase() === wanted));
+    if (!found) {
+      const known = this.all.flatMap((type) => [type.name, ...type.aliases]).join(', ');
+      throw new SciStreamError('BAD_FORMAT', `${show(name)} is not a data server type; known are ${known}.`);
+    }
+    return found;
+  }
+}
+
+function typeOf(row: TypeRow, runners: Runners): DataServerType {
+  const { name, aliases, engine } = row;
+  if (row.runner === 'embedded') {
+    const runner = runners.embedded;
+    const engineKind = embeddedEngines[row.engine];
+    return { name, aliases, engine, runner: row.runner, engineKind, outlivesAgent: false, check: () => runner.check() };
+  }
+  const runner = runners[row.runner];
+  const kind = proxies[row.engine];
+  return {
+    ...{ name, aliases, engine, runner: row.runner, outlivesAgent: runner.outlivesAgent },
+    engineKind: externalProxy(kind, runner),
+    check: () => runner.check(kind.program),
+  };
 }

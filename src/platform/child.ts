@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { environmentWith } from '../config/load.js';
 import { Deferred } from '../core/deferred.js';
 import { SciStreamError } from '../core/errors.js';
 
@@ -12,6 +13,8 @@ export type StartReport = z.infer<typeof startReport>;
 export interface DaemonOptions {
   command: string;
   args: readonly string[];
+  /** Variables beside our own. */
+  environment: Readonly<Record<string, string>>;
   /** Gets what the daemon prints; created 0600. */
   logFile: string;
   /** Milliseconds until it must have reported. */
@@ -22,11 +25,15 @@ export interface DaemonOptions {
  * Starts a process that outlives this one, in a session of its own so that no terminal's Ctrl-C reaches it, and waits until
  * it has reported. Throws SERVER_ERR with its reason, leaving nothing running, when it does not become ready.
  */
-export async function startDaemon({ command, args, logFile, timeoutMs }: DaemonOptions): Promise<void> {
+export async function startDaemon({ command, args, environment, logFile, timeoutMs }: DaemonOptions): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
   let child: ChildProcess;
   try {
-    child = spawn(command, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
+    child = spawn(command, args, {
+      detached: true,
+      env: environmentWith(environment),
+      stdio: ['ignore', log, log, 'ipc'],
+    });
   } finally {
     closeSync(log);
   }

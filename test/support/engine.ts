@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
@@ -47,7 +47,8 @@ export interface Opened {
 /** An engine that ends with the test. */
 export async function startEngine({ portable }: Variant, settings: Partial<EngineSettings> = {}): Promise<Engine> {
   const usual = { workers: 2, bufferSize: 1 << 20, socketBuffer: 0, idleTimeoutMs: 0, logger: loggerTo([]) };
-  const engine = await relay.start({ ...usual, portable, ...settings });
+  const proxies = { legacyStunnelPeer: false };
+  const engine = await relay.start({ ...usual, ...proxies, portable, ...settings });
   onTestFinished(() => engine[Symbol.asyncDispose]());
   return engine;
 }
@@ -69,7 +70,7 @@ export async function createForwarder(
   const listeners = ports.map((port) => ({ host, port }));
   const { role = 'PROD', transport = 'tcp', protection = noKey, maxRate = 0 } = options;
   const logger = loggerTo(log);
-  const forwarder = engine.create({ listeners, role, transport, protection, maxRate, logger });
+  const forwarder = engine.create({ id: randomUUID(), listeners, role, transport, protection, maxRate, logger });
   onTestFinished(() => forwarder[Symbol.asyncDispose]());
   return { forwarder, addresses: listeners.map(formatEndpoint) };
 }

@@ -28,7 +28,17 @@ export interface MemoryFacility {
   readonly v2: Client<typeof ControlService>;
 }
 
-const portableEngine = { workers: 1, portable: true, bufferSize: 1 << 20, socketBuffer: 0, idleTimeoutMs: 0 };
+const portableEngine = {
+  workers: 1,
+  portable: true,
+  bufferSize: 1 << 20,
+  socketBuffer: 0,
+  idleTimeoutMs: 0,
+  legacyStunnelPeer: false,
+};
+/** Nothing is run here. */
+const images = { haproxy: 'none', nginx: 'none', stunnel: 'none' };
+const noRunners = { folder: '/nonexistent', docker: { host: undefined, images, gateway: 'memory' } };
 
 export interface MemoryOptions {
   verifier?: Verifier;
@@ -66,7 +76,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
   const logger = pino({ level: 'debug' }, { write: (line) => void logged.push(line) });
   const listenerIp = '127.0.0.1';
   const portRange = { kind: 'system' } as const;
-  const agent = new Agent({ listenerIp, portRange, logger, engines: portableEngine });
+  const agent = new Agent({ listenerIp, portRange, logger, engines: portableEngine, runners: noRunners });
   const identity = { version: '0.0.0', name: 'memory', listenerIp, portRange, managed: true };
   const dataTransport = createRouterTransport(
     ({ service }) =>
@@ -90,7 +100,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
     },
   );
   const transitions: SessionTransition[] = [];
-  const gateway = new Gateway(createClient(DataService, dataTransport), 'mock');
+  const gateway = new Gateway(createClient(DataService, dataTransport), { name: 'mock', outlivesAgent: false });
   const limits = { maxSessions: 1000, setupTimeoutMs: 60_000 };
   const record = (transition: SessionTransition): void => void transitions.push(transition);
   const sessions = new SessionManager({ gateway, clock: systemClock, record, logger, ...limits });

@@ -25,7 +25,7 @@ describe('what a facility demands of its streams', () => {
     const { v1, v2, agent } = memoryFacility(demanding);
     const { session } = await v2.createSession({ ...good, psk });
     expect(session).toMatchObject({ security: 'tls-psk', transport: 'tcp' });
-    expect(first(agent.list()).security).toBe('tls-psk');
+    expect(first(agent.list()).protection.kind).toBe('tls-psk');
     for (const call of [
       v2.createSession({ ...good, security: 'none' }),
       v1.req({ uid: 'less', role: 'PROD', numConn: 1, security: 'none' }),

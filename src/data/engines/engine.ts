@@ -12,6 +12,8 @@ export interface Capabilities {
 }
 
 export interface ForwarderOptions {
+  /** Of the reservation: safe as the name of a file. */
+  readonly id: string;
   /** Reserved for this forwarder; it opens them with the first update. */
   readonly listeners: readonly Endpoint[];
   /** Decides which side is the leg between the facilities: PROD protects its listeners, CONS the way to its targets. */
@@ -84,6 +86,10 @@ export interface EngineSettings {
   readonly socketBuffer: number;
   /** Milliseconds after which a silent connection is closed; 0: never. */
   readonly idleTimeoutMs: number;
+  /** Where an operator keeps templates of configurations that replace ours. */
+  readonly templateDir?: string | undefined;
+  /** Pair with a gateway of the Python implementation over stunnel: peers are authenticated, data is not encrypted. */
+  readonly legacyStunnelPeer: boolean;
   /** Check every native call for writes out of bounds: slow, for tests. */
   readonly debugMemory?: boolean;
   readonly logger: Logger;

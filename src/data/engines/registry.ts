@@ -1,5 +1,13 @@
 import type { EngineKind } from './engine.js';
 import { mock } from './mock/engine.js';
+import { haproxy } from './proxy/haproxy/haproxy.js';
+import { nginx } from './proxy/nginx/nginx.js';
+import type { ProxyKind } from './proxy/proxy.js';
+import { stunnel } from './proxy/stunnel/stunnel.js';
 import { relay } from './relay/engine.js';
 
-export const engines = { relay, mock } satisfies Record<string, EngineKind>;
+/** Engines that work in the agent itself. */
+export const embeddedEngines = { relay, mock } satisfies Record<string, EngineKind>;
+
+/** Engines that are programs of others, which a runner runs. */
+export const proxies = { haproxy, nginx, stunnel } satisfies Record<string, ProxyKind>;

@@ -9,7 +9,7 @@ import { readConnections } from './connection-table.js';
 import { newCounters, readCounters } from './counters.js';
 import type { LoopEngine } from './engine.js';
 import type { OpenCommand, Trouble } from './protocol.js';
-import { ResolvedTargets } from '../resolved-targets.js';
+import { ResolvedTargets } from '../../resolved-targets.js';
 import { newTurns } from './targets.js';
 
 /** A forwarder whose connections are spread over the threads of the engine. */

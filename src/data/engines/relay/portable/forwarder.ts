@@ -1,5 +1,5 @@
 import { Scope } from '../../../../core/scope.js';
-import { lookUpAll } from '../resolved-targets.js';
+import { lookUpAll } from '../../resolved-targets.js';
 import type { Endpoint } from '../../../../core/endpoint.js';
 import type { ConnectionInfo, Counters, EngineSettings, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
 import { DatagramListener } from './datagram-listener.js';

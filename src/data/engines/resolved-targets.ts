@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Endpoint } from '../../../core/endpoint.js';
-import { messageOf, SciStreamError } from '../../../core/errors.js';
-import type { Logger } from '../../../observe/logger.js';
-import type { Targets } from '../engine.js';
+import type { Endpoint } from '../../core/endpoint.js';
+import { messageOf, SciStreamError } from '../../core/errors.js';
+import type { Logger } from '../../observe/logger.js';
+import type { Targets } from './engine.js';
 
 /** A name may come to mean another address while a stream lives. */
 const refreshMs = 30_000;

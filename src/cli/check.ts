@@ -1,0 +1,28 @@
+import { SciStreamError } from '../core/errors.js';
+import { createRunners, type RunnerOptions } from '../data/runners/registry.js';
+import { DataServerTypes } from '../data/types.js';
+
+/** Prints which data server types work here, and why the others do not. Throws NOT_IMPLEMENTED when `wanted` is not among them. */
+export async function printCheck(runners: RunnerOptions, wanted: string, json: boolean): Promise<void> {
+  const types = new DataServerTypes(createRunners(runners));
+  const chosen = types.find(wanted);
+  const rows = await Promise.all(
+    types.all.map(async ({ name, aliases, engine, runner, check }) => {
+      const availability = await check();
+      return { name, aliases, engine, runner, ...availability };
+    }),
+  );
+  if (json) {
+    process.stdout.write(`${JSON.stringify(rows)}\n`);
+  } else {
+    const width = Math.max(...rows.map(({ name }) => name.length));
+    for (const row of rows) {
+      const detail = row.available ? `ready${row.version === undefined ? '' : `, ${row.version}`}` : row.reason;
+      process.stdout.write(`${row.name.padEnd(width)}  ${detail}\n`);
+    }
+  }
+  const found = rows.find(({ name }) => name === chosen.name);
+  if (found?.available === false) {
+    throw new SciStreamError('NOT_IMPLEMENTED', `--type ${wanted} cannot run here: ${found.reason}`);
+  }
+}

@@ -1,0 +1,80 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { SciStreamError } from '../core/errors.js';
+import { Secret } from '../core/secret.js';
+import { flag, parsed } from './load.js';
+
+const file = z.string().transform((name) => path.resolve(name));
+
+/** Settings of the approved proxies and of what runs them, which `s2cs` hands on to the data server that it starts. */
+export const proxySettings = {
+  templateDir: file.optional(),
+  legacyStunnelPeer: flag.default(false),
+  dockerHost: z.string().min(1).optional(),
+  haproxyImage: z.string().min(1).default('haproxy:latest'),
+  nginxImage: z.string().min(1).default('nginx:latest'),
+  stunnelImage: z.string().min(1).default('stunnel:latest'),
+  janusUrl: parsed(parseUrl).optional(),
+  janusUser: z.string().min(1).optional(),
+  /** Not an option of the command line, where everybody could read it. */
+  janusPassword: z
+    .string()
+    .transform((text) => new Secret(Buffer.from(text)))
+    .optional(),
+  janusCa: file.optional(),
+  janusProfile: z.string().min(1).default('scistream'),
+  janusInstance: z.string().min(1).optional(),
+  janusVolume: parsed(parseVolume).optional(),
+};
+
+export type ProxySettings = Readonly<z.output<z.ZodObject<typeof proxySettings>>>;
+
+/** A folder of this machine and where containers see it. */
+export interface Volume {
+  readonly folder: string;
+  readonly seenAs: string;
+}
+
+/** The options of `s2ds` that mean the same settings, but for the password. */
+export function proxyArguments(settings: ProxySettings): string[] {
+  const { janusUrl, janusVolume, legacyStunnelPeer } = settings;
+  const texts: Readonly<Record<string, string | undefined>> = {
+    '--template-dir': settings.templateDir,
+    '--docker-host': settings.dockerHost,
+    '--haproxy-image': settings.haproxyImage,
+    '--nginx-image': settings.nginxImage,
+    '--stunnel-image': settings.stunnelImage,
+    '--janus-url': janusUrl?.href,
+    '--janus-user': settings.janusUser,
+    '--janus-ca': settings.janusCa,
+    '--janus-profile': settings.janusProfile,
+    '--janus-instance': settings.janusInstance,
+    '--janus-volume': janusVolume && `${janusVolume.folder}:${janusVolume.seenAs}`,
+  };
+  const options = Object.entries(texts).flatMap(([name, text]) => (text === undefined ? [] : [name, text]));
+  return legacyStunnelPeer ? [...options, '--legacy-stunnel-peer'] : options;
+}
+
+/** The environment in which `s2ds` finds the password. */
+export function proxyEnvironment({ janusPassword }: ProxySettings): Record<string, string> {
+  return janusPassword ? { SCISTREAM_S2DS_JANUS_PASSWORD: Buffer.from(janusPassword.expose()).toString() } : {};
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new SciStreamError('BAD_FORMAT', `${JSON.stringify(text)} is not a URL such as https://janus.example:5000.`);
+  }
+  return url;
+}
+
+function parseVolume(text: string): Volume {
+  const [folder = '', seenAs = folder, ...rest] = text.split(':');
+  if (!path.isAbsolute(folder) || !path.posix.isAbsolute(seenAs) || rest.length > 0) {
+    throw new SciStreamError(
+      'BAD_FORMAT',
+      `${JSON.stringify(text)} is not FOLDER:PATH, such as /srv/scistream:/scistream; the path in containers may be left out.`,
+    );
+  }
+  return { folder: path.resolve(folder), seenAs };
+}

@@ -1,0 +1,60 @@
+import { rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from '../../../observe/logger.js';
+import { writePrivate } from '../../../platform/state-dir.js';
+import type { Job, Place, ProgramRunner } from '../../runners/runner.js';
+import type { ForwarderOptions } from '../engine.js';
+import type { ProxyKind, ProxySettings } from './proxy.js';
+import { render } from './template.js';
+
+export interface ConfigurationOptions {
+  readonly kind: ProxyKind;
+  readonly runner: ProgramRunner;
+  readonly place: Place;
+  readonly templateDir: string | undefined;
+  readonly options: ForwarderOptions;
+  readonly logger: Logger;
+}
+
+/** The files of one proxy. The configuration in force is replaced only by one that the program itself has accepted. */
+export class Configuration {
+  readonly #parts: ConfigurationOptions;
+  readonly #name: string;
+
+  constructor(parts: ConfigurationOptions) {
+    this.#parts = parts;
+    this.#name = parts.kind.template.slice(0, -'.j2'.length);
+  }
+
+  /** How the program is started with it. */
+  get job(): Job {
+    return this.#job(this.#name);
+  }
+
+  /** Throws SERVER_ERR with the program's words when it refuses it. */
+  async write(settings: ProxySettings): Promise<void> {
+    const { kind, runner, place, templateDir } = this.#parts;
+    const text = await render(kind.template, kind.values(settings), templateDir);
+    for (const { name, content } of kind.files(settings)) await writePrivate(path.join(place.folder, name), content);
+    const draft = `next-${this.#name}`;
+    await writeFile(path.join(place.folder, draft), text, { mode: 0o600 });
+    await runner.verify(this.#job(draft));
+    await rename(path.join(place.folder, draft), path.join(place.folder, this.#name));
+  }
+
+  #job(file: string): Job {
+    const { kind, place, options, logger } = this.#parts;
+    const seen = path.posix.join(place.seenAs, file);
+    const checkArguments = kind.checkArguments?.(seen, place.seenAs);
+    return {
+      id: options.id,
+      program: kind.program,
+      place,
+      arguments: kind.arguments(seen, place.seenAs),
+      ...(checkArguments ? { checkArguments } : {}),
+      listeners: options.listeners,
+      transport: options.transport,
+      logger,
+    };
+  }
+}

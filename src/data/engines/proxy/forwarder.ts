@@ -1,0 +1,178 @@
+import { systemClock } from '../../../core/clock.js';
+import { messageOf, SciStreamError } from '../../../core/errors.js';
+import { Scope } from '../../../core/scope.js';
+import type { ProgramRunner } from '../../runners/runner.js';
+import type { ConnectionInfo, Counters, EngineSettings, Forwarder, ForwarderOptions, Targets } from '../engine.js';
+import { ResolvedTargets } from '../resolved-targets.js';
+import { Configuration } from './configuration.js';
+import type { ProxyKind, ProxySettings, ProxyStream } from './proxy.js';
+import { Supervisor } from './supervisor.js';
+import { Totals } from './totals.js';
+
+const pollMs = 1_000;
+
+/** A forwarder that is a program of its own, run for this one reservation. */
+export class ProxyForwarder implements Forwarder {
+  readonly #kind: ProxyKind;
+  readonly #runner: ProgramRunner;
+  readonly #settings: EngineSettings;
+  readonly #options: ForwarderOptions;
+  readonly #scope = new Scope();
+  readonly #totals = new Totals();
+  #connections: readonly ConnectionInfo[] = [];
+  #targets: ResolvedTargets | undefined;
+  #maxRate: number;
+  #proxy: { readonly configuration: Configuration; readonly supervisor: Supervisor } | undefined;
+
+  constructor(kind: ProxyKind, runner: ProgramRunner, settings: EngineSettings, options: ForwarderOptions) {
+    this.#kind = kind;
+    this.#runner = runner;
+    this.#settings = settings;
+    this.#options = options;
+    this.#maxRate = options.maxRate;
+  }
+
+  async update(targets: readonly Targets[]): Promise<void> {
+    const { logger } = this.#options;
+    const resolved = await ResolvedTargets.resolve(targets, () => {
+      this.#apply(resolved).catch((error: unknown) => {
+        logger.warn({ reason: messageOf(error) }, 'the proxy did not take a new address of a target');
+      });
+    });
+    if (this.#proxy) await this.#apply(resolved);
+    else await this.#open(resolved);
+    this.#targets?.[Symbol.dispose]();
+    this.#targets = resolved;
+    resolved.keepFresh(logger);
+  }
+
+  async limit(maxRate: number): Promise<void> {
+    const before = this.#maxRate;
+    this.#maxRate = maxRate;
+    try {
+      if (this.#targets) await this.#apply(this.#targets);
+    } catch (error) {
+      this.#maxRate = before;
+      throw error;
+    }
+  }
+
+  counters(): Counters {
+    return this.#totals.value;
+  }
+
+  connections(): readonly ConnectionInfo[] {
+    return this.#connections;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#targets?.[Symbol.dispose]();
+    await this.#scope[Symbol.asyncDispose]();
+  }
+
+  /** All listeners or none, and nothing left behind when it fails. */
+  async #open(targets: ResolvedTargets): Promise<void> {
+    const opening = new Scope();
+    const { logger, id } = this.#options;
+    const [kind, runner] = [this.#kind, this.#runner];
+    try {
+      const place = await runner.place(id);
+      opening.defer(() => runner.remove(place));
+      const parts = { kind, runner, place, templateDir: this.#settings.templateDir, options: this.#options, logger };
+      const configuration = new Configuration(parts);
+      await configuration.write(this.#settingsFor(targets, place.seenAs));
+      const supervisor = opening.use(
+        new Supervisor({
+          runner,
+          job: () => configuration.job,
+          control: (running) =>
+            kind.control({
+              place,
+              running,
+              settings: this.#settingsFor(this.#targets ?? targets, place.seenAs),
+              logger,
+            }),
+          onLost: () => {
+            this.#totals.restart();
+            this.#connections = [];
+          },
+          clock: systemClock,
+          logger,
+        }),
+      );
+      await supervisor.start();
+      this.#proxy = { configuration, supervisor };
+      opening.use(this.#poll(supervisor));
+    } catch (error) {
+      await opening[Symbol.asyncDispose]();
+      throw error;
+    }
+    this.#scope.use(opening);
+  }
+
+  /** New connections follow; a program that is just not there finds it in its configuration. */
+  async #apply(targets: ResolvedTargets): Promise<void> {
+    const proxy = this.#proxy;
+    if (!proxy) return;
+    const settings = this.#settingsFor(targets, proxy.configuration.job.place.seenAs);
+    await proxy.supervisor.with(async (control) => {
+      await proxy.configuration.write(settings);
+      await control?.apply(settings);
+    });
+  }
+
+  #settingsFor(targets: ResolvedTargets, folder: string): ProxySettings {
+    const { listeners, role, transport, protection } = this.#options;
+    const { workers, bufferSize, idleTimeoutMs, legacyStunnelPeer } = this.#settings;
+    const streams = listeners.map((listener, index): ProxyStream => {
+      const [first, ...rest] = targets.addresses[index] ?? [];
+      if (!first) throw new SciStreamError('CONN_ERROR', `Listener ${index + 1} has no target with an address.`);
+      return { listener, targets: [first, ...rest] };
+    });
+    const wan = role === 'PROD' ? 'listener' : 'target';
+    const legacyPeer = legacyStunnelPeer;
+    return {
+      folder,
+      streams,
+      wan,
+      transport,
+      protection,
+      maxRate: this.#maxRate,
+      workers,
+      bufferSize,
+      idleTimeoutMs,
+      legacyPeer,
+    };
+  }
+
+  /** Asks for the counters each second, and once more at the end. */
+  #poll(supervisor: Supervisor): AsyncDisposable {
+    const { logger } = this.#options;
+    const ask = async (): Promise<void> => {
+      const { control } = supervisor;
+      if (!control) return;
+      try {
+        const [counters, connections] = await Promise.all([control.counters(), control.connections()]);
+        if (supervisor.control !== control) return;
+        this.#totals.set(counters);
+        this.#connections = connections;
+      } catch (error) {
+        logger.debug({ reason: messageOf(error) }, 'the proxy did not tell its counters');
+      }
+    };
+    let asking: Promise<void> | undefined;
+    const timer = setInterval(() => {
+      asking ??= ask().finally(() => {
+        asking = undefined;
+      });
+    }, pollMs);
+    timer.unref();
+    return {
+      async [Symbol.asyncDispose]() {
+        clearInterval(timer);
+        await asking;
+        await ask();
+      },
+    };
+  }
+}

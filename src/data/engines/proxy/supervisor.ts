@@ -1,0 +1,138 @@
+import { Backoff } from '../../../core/backoff.js';
+import type { Clock } from '../../../core/clock.js';
+import { orAborted } from '../../../core/deferred.js';
+import { messageOf, SciStreamError } from '../../../core/errors.js';
+import { Serial } from '../../../core/serial.js';
+import { until } from '../../../core/until.js';
+import type { Logger } from '../../../observe/logger.js';
+import { probePort } from '../../ports.js';
+import type { Job, ProgramRunner, Running } from '../../runners/runner.js';
+import type { ProxyControl } from './proxy.js';
+
+const readyMs = 15_000;
+const firstPauseMs = 200;
+const longestPauseMs = 30_000;
+/** A program that has run so long did not die of its own start. */
+const stableMs = 10_000;
+
+export interface SupervisorOptions {
+  readonly runner: ProgramRunner;
+  readonly job: () => Job;
+  readonly control: (running: Running) => ProxyControl;
+  /** The program has ended by itself. */
+  readonly onLost: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Program {
+  readonly running: Running;
+  readonly control: ProxyControl;
+}
+
+/** Keeps one proxy running until it is disposed: one that ends by itself is started again, ever more patiently. */
+export class Supervisor implements AsyncDisposable {
+  readonly #options: SupervisorOptions;
+  readonly #turn = new Serial();
+  readonly #backoff = new Backoff(firstPauseMs, longestPauseMs);
+  readonly #stop = new AbortController();
+  #program: Program | undefined;
+  #pause: Disposable | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined while the program is not there. */
+  get control(): ProxyControl | undefined {
+    return this.#program?.control;
+  }
+
+  /** Takes over what an earlier agent has left running, or starts it, and waits until it serves. Throws SERVER_ERR. */
+  start(): Promise<void> {
+    return this.#turn.run(() => this.#start(true));
+  }
+
+  /** Runs after all that is under way; `control` is absent when the program is to be started again soon. */
+  async with(work: (control: ProxyControl | undefined) => Promise<void>): Promise<void> {
+    return this.#turn.run(() => work(this.#program?.control));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new SciStreamError('CANCELED', 'The session was released.'));
+    this.#pause?.[Symbol.dispose]();
+    await this.#turn.run(async () => {
+      const program = this.#program;
+      this.#program = undefined;
+      await program?.control[Symbol.asyncDispose]();
+      await program?.running[Symbol.asyncDispose]();
+    });
+  }
+
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  async #start(mayAdopt: boolean): Promise<void> {
+    const { runner, job } = this.#options;
+    const running = (mayAdopt ? await runner.adopt(job()) : undefined) ?? (await runner.start(job()));
+    const control = this.#options.control(running);
+    try {
+      await this.#ready(running, control);
+    } catch (error) {
+      await control[Symbol.asyncDispose]();
+      await running[Symbol.asyncDispose]();
+      throw error;
+    }
+    const program = { running, control };
+    this.#program = program;
+    const since = this.#options.clock.now();
+    void running.ended.then((reason) => {
+      if (this.#options.clock.now() - since >= stableMs) this.#backoff.reset();
+      this.#lost(program, reason);
+    });
+  }
+
+  /** The program says that it serves, and its ports are taken. */
+  async #ready(running: Running, control: ProxyControl): Promise<void> {
+    const { program, listeners, transport } = this.#options.job();
+    const over = new AbortController();
+    const deadline = AbortSignal.any([AbortSignal.timeout(readyMs), this.#stop.signal, over.signal]);
+    void running.ended.then((reason) => {
+      over.abort(new SciStreamError('SERVER_ERR', `${program.name} could not be started: ${reason}`));
+    });
+    await orAborted(control.ready(deadline), deadline);
+    if (transport === 'udp') return;
+    for (const { host, port } of listeners) {
+      const what = `${program.name} listening at port ${port}`;
+      await until(what, readyMs, async () => (await probePort(host, port)) === undefined, deadline);
+    }
+  }
+
+  #lost(program: Program, reason: string): void {
+    if (this.#program !== program || this.#stopping) return;
+    this.#program = undefined;
+    this.#options.logger.error({ reason }, 'the proxy has ended; its connections are lost');
+    this.#options.onLost();
+    void program.control[Symbol.asyncDispose]();
+    this.#restartLater();
+  }
+
+  #restartLater(): void {
+    this.#pause = this.#options.clock.after(this.#backoff.next(), () => {
+      void this.#turn.run(() => this.#restart());
+    });
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#stopping) return;
+    try {
+      await this.#start(false);
+      this.#options.logger.info('the proxy runs again');
+    } catch (error) {
+      if (this.#stopping) return;
+      this.#options.logger.error({ reason: messageOf(error) }, 'the proxy could not be started again');
+      this.#restartLater();
+    }
+  }
+}

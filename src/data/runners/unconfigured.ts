@@ -1,0 +1,17 @@
+import { SciStreamError } from '../../core/errors.js';
+import type { ProgramRunner } from './runner.js';
+
+/** Stands for a runner that lacks settings: says which ones. */
+export function unconfigured(reason: string): ProgramRunner {
+  const refuse = (): Promise<never> => Promise.reject(new SciStreamError('NOT_IMPLEMENTED', reason));
+  return {
+    outlivesAgent: false,
+    check: () => Promise.resolve({ available: false, reason }),
+    place: refuse,
+    verify: refuse,
+    start: refuse,
+    adopt: refuse,
+    remove: refuse,
+    clear: () => Promise.resolve(),
+  };
+}
