@@ -29,7 +29,9 @@ describe.runIf(process.platform === 'linux')('native functions', () => {
       peer.send(Buffer.alloc(sizes.claimed, 1), port, address);
     });
     const fd = new Sockets(native).datagramsTo(SocketAddress.of({ host: '127.0.0.1', port: peer.address().port }), 0);
-    const [headers, vector, payload] = [messageHeaderBytes, sizes.vector, sizes.allocated].map((size) => native.allocate(size));
+    const [headers, vector, payload] = [messageHeaderBytes, sizes.vector, sizes.allocated].map((size) =>
+      native.allocate(size),
+    );
     if (!headers || !vector || !payload) throw new Error('no memory');
     // The one call whose pointers cannot be checked beforehand: they stand in memory.
     headers.bytes.writeBigUInt64LE(BigInt(vector.address), 16);
