@@ -1,3 +1,4 @@
+import { epollEventBytes } from './constants.js';
 import { addressIn, type Memory } from './memory.js';
 import type { Library } from './library.js';
 
@@ -95,7 +96,8 @@ export function bindLibc({ bind, errno }: Library): Libc {
     epollCreate: (flags) => answer(epollCreate(flags)),
     epollControl: (epoll, operation, descriptor, event) =>
       answer(epollControl(epoll, operation, descriptor, event.address)),
-    epollWait: (epoll, events, max, timeoutMs) => answer(epollWait(epoll, events.address, max, timeoutMs)),
+    epollWait: (epoll, events, max, timeoutMs) =>
+      answer(epollWait(epoll, addressIn(events, 0, max * epollEventBytes), max, timeoutMs)),
     eventfd: (flags) => answer(eventfd(0, flags)),
     receiveMessages: (socketFd, headers, count, flags) =>
       answer(receive(socketFd, addressIn(headers, 0, count * messageHeaderBytes), count, flags, nowhere)),

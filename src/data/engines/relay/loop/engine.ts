@@ -38,18 +38,19 @@ export class LoopEngine implements Engine {
     const onTrouble = (trouble: Trouble): void => {
       forwarders.get(trouble.forwarder)?.hear(trouble);
     };
-    const wakeups = Array.from({ length: settings.workers }, () => scope.use(new Wakeup(native)));
-    const crew = newCrew(wakeups.map(({ fd }) => fd));
-    const starting = wakeups.map(async (wakeup, index) =>
-      scope.use(await LoopThread.start({ index, wakeup, crew }, settings, onTrouble)),
-    );
-    const outcomes = await Promise.allSettled(starting);
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed) {
+    try {
+      const wakeups = Array.from({ length: settings.workers }, () => scope.use(new Wakeup(native)));
+      const crew = newCrew(wakeups.map(({ fd }) => fd));
+      const starting = wakeups.map(async (wakeup, index) =>
+        scope.use(await LoopThread.start({ index, wakeup, crew }, settings, onTrouble)),
+      );
+      // All of them, so that none comes to life after the scope has ended.
+      await Promise.allSettled(starting);
+      return new LoopEngine(native, settings, { threads: await Promise.all(starting), scope, forwarders });
+    } catch (error) {
       await scope[Symbol.asyncDispose]();
-      throw failed.reason;
+      throw error;
     }
-    return new LoopEngine(native, settings, { threads: await Promise.all(starting), scope, forwarders });
   }
 
   create(options: ForwarderOptions): Forwarder {

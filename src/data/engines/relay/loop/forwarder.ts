@@ -1,8 +1,6 @@
-import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
-import { SciStreamError } from '../../../../core/errors.js';
+import type { Endpoint } from '../../../../core/endpoint.js';
 import { Scope } from '../../../../core/scope.js';
 import { Bursts } from '../../../../observe/bursts.js';
-import { SystemError } from '../../../../platform/ffi/system-error.js';
 import type { ConnectionInfo, Counters, Forwarder, ForwarderOptions, Targets } from '../../engine.js';
 import { newBudget, setRate } from './budget.js';
 import { readConnections } from './connection-table.js';
@@ -10,6 +8,7 @@ import { newCounters, readCounters } from './counters.js';
 import type { LoopEngine } from './engine.js';
 import type { OpenCommand, Trouble } from './protocol.js';
 import { ResolvedTargets } from '../../resolved-targets.js';
+import { listenError } from '../listen-error.js';
 import { newTurns } from './targets.js';
 
 /** A forwarder whose connections are spread over the threads of the engine. */
@@ -47,7 +46,7 @@ export class LoopForwarder implements Forwarder {
 
   async limit(maxRate: number): Promise<void> {
     setRate(this.#budget, maxRate);
-    this.#tell({ kind: 'limit', forwarder: this.#id, maxRate });
+    this.#tell({ kind: 'limit', forwarder: this.#id });
     return Promise.resolve();
   }
 
@@ -102,9 +101,9 @@ export class LoopForwarder implements Forwarder {
   }
 
   #command(listeners: readonly number[], targets: readonly (readonly Endpoint[])[]): OpenCommand {
-    const { role, transport, protection, maxRate } = this.#options;
+    const { role, transport, protection } = this.#options;
     return {
-      ...{ kind: 'open', forwarder: this.#id, transport, listeners, targets, maxRate },
+      ...{ kind: 'open', forwarder: this.#id, transport, listeners, targets },
       wan: role === 'PROD' ? 'listener' : 'target',
       ...(protection.kind === 'tls-psk' ? { key: protection.key.expose() } : {}),
       counters: this.#counters,
@@ -140,13 +139,4 @@ export class LoopForwarder implements Forwarder {
   async #closeEverywhere(): Promise<void> {
     await Promise.allSettled(this.#engine.threads.map((thread) => thread.close(this.#id)));
   }
-}
-
-function listenError(at: Endpoint, error: unknown): SciStreamError {
-  const where = formatEndpoint(at);
-  return error instanceof SystemError && error.code === 'EADDRINUSE'
-    ? new SciStreamError('NO_RESOURCE', `${where} was taken by another program; request the session again.`, {
-        cause: error,
-      })
-    : new SciStreamError('SERVER_ERR', `Cannot listen at ${where}: ${String(error)}`, { cause: error });
 }

@@ -5,7 +5,8 @@ import type { Crew } from './handover.js';
 export type Command =
   | OpenCommand
   | { readonly kind: 'point'; readonly forwarder: number; readonly targets: readonly (readonly Endpoint[])[] }
-  | { readonly kind: 'limit'; readonly forwarder: number; readonly maxRate: number }
+  /** The rate in the shared budget has changed. */
+  | { readonly kind: 'limit'; readonly forwarder: number }
   | { readonly kind: 'close'; readonly forwarder: number }
   | { readonly kind: 'stop' };
 
@@ -22,7 +23,6 @@ export interface OpenCommand {
   readonly wan: 'listener' | 'target';
   /** Of that leg; absent: plain. */
   readonly key?: Uint8Array;
-  readonly maxRate: number;
   readonly counters: SharedArrayBuffer;
   readonly budget: SharedArrayBuffer;
   readonly turns: SharedArrayBuffer;

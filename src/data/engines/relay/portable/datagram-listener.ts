@@ -6,7 +6,8 @@ import { messageOf } from '../../../../core/errors.js';
 import type { Targets } from '../../engine.js';
 import { bufferSizes, Flow } from './flow.js';
 import { Rotation } from './rotation.js';
-import { listenError, type Shared } from './shared.js';
+import { listenError } from '../listen-error.js';
+import type { Shared } from './shared.js';
 
 /** Addresses are easily forged: no more than this many clients at a time make the gateway open sockets. */
 const mostFlows = 4096;

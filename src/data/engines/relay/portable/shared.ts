@@ -1,5 +1,5 @@
 import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
-import { errnoOf, messageOf, SciStreamError } from '../../../../core/errors.js';
+import { messageOf } from '../../../../core/errors.js';
 import { Bursts } from '../../../../observe/bursts.js';
 import type { Logger } from '../../../../observe/logger.js';
 import type { EngineSettings, ForwarderOptions } from '../../engine.js';
@@ -55,18 +55,9 @@ export class Shared implements Disposable {
   }
 }
 
-/** Why a reserved port cannot be listened at. */
-export function listenError(where: Endpoint, error: unknown): SciStreamError {
-  const cause = { cause: error };
-  const address = formatEndpoint(where);
-  return errnoOf(error) === 'EADDRINUSE'
-    ? new SciStreamError('NO_RESOURCE', `${address} was taken by another program; request the session again.`, cause)
-    : new SciStreamError('SERVER_ERR', `Cannot listen at ${address}: ${messageOf(error)}`, cause);
-}
-
 function incidents(logger: Logger): Bursts<Incident> {
   return new Bursts(({ message, peer, error }, leftOut) => {
-    const more = leftOut === 0 ? {} : { andOthers: leftOut };
+    const more = leftOut === 0 ? {} : { andMore: leftOut };
     logger.warn({ peer: formatEndpoint(peer), reason: reasonOf(error), ...more }, message);
   });
 }

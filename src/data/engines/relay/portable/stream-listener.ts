@@ -7,7 +7,8 @@ import { Connection } from './connection.js';
 import type { Acceptor, Dialer } from './leg.js';
 import { keepAlive, PlainAcceptor, PlainDialer } from './plain.js';
 import { Rotation } from './rotation.js';
-import { listenError, type Shared } from './shared.js';
+import { listenError } from '../listen-error.js';
+import type { Shared } from './shared.js';
 import { TlsAcceptor, TlsDialer } from './tls.js';
 
 /** Connections that the system keeps until they are accepted: parallel streams begin all at once. */
