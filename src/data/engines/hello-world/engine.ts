@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import net from 'node:net';
 import { formatEndpoint, type Endpoint } from '../../../core/endpoint.js';
 import { Scope } from '../../../core/scope.js';
@@ -62,23 +63,25 @@ class HelloForwarder implements Forwarder {
   }
 
   #listen({ host, port }: Endpoint, index: number): Promise<AsyncDisposable> {
+    const open = new Set<net.Socket>();
     const server = net.createServer((socket) => {
       this.#greeted++;
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
       socket.on('error', () => undefined);
       const targets = (this.#targets[index] ?? []).map(formatEndpoint).join(' or ');
       socket.end(`hello, world: this stream would go to ${targets}\n`);
     });
+    const close = async (): Promise<void> => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of open) socket.destroy();
+      await closed;
+    };
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host, port }, () => {
-        resolve({
-          [Symbol.asyncDispose]: () =>
-            new Promise((closed) => {
-              server.close(() => {
-                closed();
-              });
-            }),
-        });
+        resolve({ [Symbol.asyncDispose]: close });
       });
     });
   }
