@@ -12,6 +12,7 @@ interface Flags {
   rounds?: number;
   seconds?: number;
   only?: Scenario[];
+  dockerHost?: string;
 }
 
 export function runOptions(flags: Flags): RunOptions {
@@ -19,6 +20,7 @@ export function runOptions(flags: Flags): RunOptions {
   const usual = isQuick ? quick : full;
   return {
     quick: isQuick,
+    dockerHost: flags.dockerHost,
     rounds: flags.rounds ?? usual.rounds,
     seconds: flags.seconds ?? usual.seconds,
     scenarios: flags.only ?? scenarios.filter((scenario) => !isQuick || scenario.quick),

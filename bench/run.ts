@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly quick: boolean;
+  /** Docker Engine for containers; absent: the usual one. */
+  readonly dockerHost: string | undefined;
 }
 
 export interface Terminal {
@@ -27,7 +29,7 @@ export async function runBenchmark(
   { tell, print }: Terminal,
   signal: AbortSignal,
 ): Promise<Report> {
-  const { rounds, seconds, quick } = options;
+  const { rounds, seconds, quick, dockerHost } = options;
   const startedAt = new Date().toISOString();
   await using folder = await temporaryFolder();
   const done: ScenarioReport[] = [];
@@ -35,7 +37,7 @@ export async function runBenchmark(
     tell(`${scenario.title} (${index + 1} of ${options.scenarios.length})`);
     const own = path.join(folder.path, scenario.name);
     await mkdir(own, { mode: 0o700 });
-    const report = await runScenario(scenario, { rounds, seconds, quick, folder: own, tell, signal });
+    const report = await runScenario(scenario, { rounds, seconds, quick, dockerHost, folder: own, tell, signal });
     print(scenarioTable(report));
     done.push(report);
   }

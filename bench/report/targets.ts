@@ -63,7 +63,16 @@ const targets: readonly Target[] = [
   {
     ...{ title: 'Reserve and Update, p50', scenario: 'reserve', metric: p50, arm: 'relay', most: 5, unit: 'ms' },
   },
+  ...['haproxy', 'nginx', 'stunnel'].flatMap((engine) => [
+    firstByte(`${engine}-process`, 150),
+    firstByte(`${engine}-docker`, 1_500),
+  ]),
 ];
+
+/** Milliseconds from Update to the first byte. */
+function firstByte(arm: string, most: number): Target {
+  return { title: `First byte through ${arm}, p50`, scenario: 'first-byte', metric: p50, arm, most, unit: 'ms' };
+}
 
 export function judge(scenarios: readonly ScenarioReport[]): Verdict[] {
   return targets.map((target) => {

@@ -6,6 +6,7 @@ import { nodePipe } from '../arms/node-pipe.js';
 import { relay, relayEncrypted, relayPortable, relayTwoHops } from '../arms/relay.js';
 import { stunnelNull, stunnelPsk } from '../arms/stunnel.js';
 import { bulk } from './bulk.js';
+import { firstByte } from './first-byte.js';
 import { http } from './http.js';
 import { idle } from './idle.js';
 import { reserve } from './reserve.js';
@@ -72,6 +73,7 @@ export const scenarios: readonly Scenario[] = [
   ...sizes.map((size) => zeromq({ ...size, arms: chains, quick: size.messageBytes === 1 << 20 })),
   idle([relay, relayPortable, haproxy]),
   reserve,
+  firstByte,
 ];
 
 function streamsText(count: number): string {

@@ -26,6 +26,8 @@ export interface Context {
   readonly seconds: number;
   /** Everything is smaller. */
   readonly quick: boolean;
+  /** Docker Engine to use; absent: the usual one. */
+  readonly dockerHost: string | undefined;
   /** For files of this run; arms get folders in it. */
   readonly folder: string;
   /** Tells the user what is going on. */

@@ -15,6 +15,7 @@ const callMs = 10_000;
 
 export interface Reservation {
   role: Role;
+  type?: string;
   transport?: Transport;
   /** Protects the leg between the facilities; absent: it is not protected. */
   psk?: Buffer;
@@ -31,14 +32,24 @@ export class DataServer {
   }
 
   static async start(
-    { folder, portable, name }: { folder: string; portable: boolean; name: string },
+    {
+      folder,
+      portable,
+      name,
+      dockerHost,
+    }: { folder: string; portable: boolean; name: string; dockerHost?: string | undefined },
     scope: Scope,
     signal: AbortSignal,
   ): Promise<DataServer> {
     const socket = path.join(folder, `${name}.sock`);
     const place = ['--socket', socket, '--port-range', '0', '--listener-ip', host];
     const child = scope.use(
-      new Child('s2ds', process.execPath, [program, ...place, ...(portable ? ['--portable'] : [])]),
+      new Child('s2ds', process.execPath, [
+        program,
+        ...place,
+        ...(portable ? ['--portable'] : []),
+        ...(dockerHost === undefined ? [] : ['--docker-host', dockerHost]),
+      ]),
     );
     await child.ready(`its socket`, () => isServed(socket), signal);
     const connection = scope.use(new RpcConnection({ target: { path: socket }, timeoutMs: callMs }));
@@ -49,20 +60,31 @@ export class DataServer {
     return this.#child.pid;
   }
 
-  /** Reserves one listener and points it at `target`. */
-  async forward({ role, transport = 'tcp', psk }: Reservation, target: number): Promise<{ id: string; port: number }> {
+  /** Throws with the reason when the type cannot run here. */
+  async assertAvailable(type: string): Promise<void> {
+    const { types } = await this.#client.info({});
+    const found = types.find(({ name }) => name === type);
+    if (!found?.available) throw new Error(found?.reason ?? `there is no type ${type}`);
+  }
+
+  /** Reserves one listener. */
+  async reserve({ role, type = 'relay', transport = 'tcp', psk }: Reservation): Promise<{ id: string; port: number }> {
     const security = psk ? { security: 'tls-psk', psk } : { security: 'none' };
-    const { reservation } = await this.#client.reserve({
-      type: 'relay',
-      role,
-      numListeners: 1,
-      transport,
-      ...security,
-    });
+    const { reservation } = await this.#client.reserve({ type, role, numListeners: 1, transport, ...security });
     const [listener = ''] = reservation?.listeners ?? [];
-    const id = reservation?.id ?? '';
+    return { id: reservation?.id ?? '', port: Number(listener.slice(listener.lastIndexOf(':') + 1)) };
+  }
+
+  /** Points its listener at `target`. */
+  async point(id: string, target: number): Promise<void> {
     await this.#client.update({ id, forwards: [{ targets: [`${host}:${target}`] }] });
-    return { id, port: Number(listener.slice(listener.lastIndexOf(':') + 1)) };
+  }
+
+  /** Both. */
+  async forward(reservation: Reservation, target: number): Promise<{ id: string; port: number }> {
+    const reserved = await this.reserve(reservation);
+    await this.point(reserved.id, target);
+    return reserved;
   }
 
   async release(id: string): Promise<void> {
