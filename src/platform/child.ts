@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { z } from 'zod';
 import { environmentWith } from '../config/load.js';
 import { Deferred } from '../core/deferred.js';
 import { SciStreamError } from '../core/errors.js';
+import { inspect, sendSignal } from './processes.js';
 
 const startReport = z.union([z.strictObject({ ready: z.literal(true) }), z.strictObject({ failed: z.string() })]);
 
@@ -77,16 +78,6 @@ export function reportStart(report: StartReport): Promise<void> {
 
 /** True while a process with this id runs. One that has ended and waits to be collected by its parent does not. */
 export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    // The state follows the program's name, which stands in parentheses.
-    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    // No such file: it has just gone, or this is a system without /proc, where the signal's word counts.
-    return process.platform !== 'linux';
-  }
+  // Where there is no /proc, the signal's word counts.
+  return process.platform === 'linux' ? inspect(pid)?.runs === true : sendSignal(pid, 0);
 }
