@@ -78,6 +78,12 @@ export function environmentWith(own: Readonly<Record<string, string>>): NodeJS.P
   return { ...process.env, ...own };
 }
 
+/** For programs of others: what finds them and their files, and none of our settings or secrets. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const names = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR'];
+  return Object.fromEntries(names.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : [])));
+}
+
 function defined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

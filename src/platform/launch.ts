@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { plainEnvironment } from '../config/load.js';
 import { errnoOf } from '../core/errors.js';
 import { sendSignal } from './processes.js';
 
@@ -29,7 +30,7 @@ export async function launch(
 ): Promise<Launched> {
   let denied: Error | undefined;
   for (const command of commands) {
-    const child = spawn(command, args, options);
+    const child = spawn(command, args, { env: plainEnvironment(), ...options });
     if (child.pid !== undefined) return { command, child, pid: child.pid };
     const error = await new Promise<Error>((resolve) => child.once('error', resolve));
     const code = errnoOf(error);

@@ -19,6 +19,9 @@ export interface DataServerOptions {
   readonly descriptors?: number;
   /** Put before the program: what takes something from it. */
   readonly under?: readonly string[];
+  /** Where its socket and what it keeps lie; absent: a folder of its own. */
+  readonly dir?: string;
+  readonly env?: Record<string, string>;
 }
 
 /** A real s2ds in a process of its own, spoken to as its control server would, with as little as the test grants it. */
@@ -32,13 +35,24 @@ export class DataServer {
   }
 
   /** Ends with the test. */
-  static async start({ portable = false, args = [], descriptors, under = [] }: DataServerOptions): Promise<DataServer> {
-    const socket = path.join(await temporaryDir(), 's2ds.sock');
+  static async start({
+    portable = false,
+    args = [],
+    descriptors,
+    under = [],
+    dir,
+    env = {},
+  }: DataServerOptions): Promise<DataServer> {
+    const socket = path.join(dir ?? (await temporaryDir()), 's2ds.sock');
     const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors}; `;
-    const program = new Program('sh', [
-      ...['-c', `${limit}exec "$@"`, 'sh', ...under, process.execPath, bin('s2ds')],
-      ...['--socket', socket, '--port-range', '0', '--workers', '2', ...(portable ? ['--portable'] : []), ...args],
-    ]);
+    const program = new Program(
+      'sh',
+      [
+        ...['-c', `${limit}exec "$@"`, 'sh', ...under, process.execPath, bin('s2ds')],
+        ...['--socket', socket, '--port-range', '0', '--workers', '2', ...(portable ? ['--portable'] : []), ...args],
+      ],
+      { env },
+    );
     await program.shows(/"msg":"ready"/, 'stderr');
     const connection = new RpcConnection({ target: { path: socket }, timeoutMs: 10_000 });
     onTestFinished(() => {
