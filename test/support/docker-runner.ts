@@ -29,6 +29,9 @@ export const nginx: Program = {
   versionPattern: /nginx\/(\S+)/,
 };
 
+/** As whom programs run: as ourselves, unless we are root. */
+export const user = { uid: process.getuid?.() || 65534, gid: process.getgid?.() || 65534 };
+
 export interface Setup {
   readonly docker: Docker;
   readonly options: DockerOptions;
@@ -72,9 +75,10 @@ export async function prepare(runner: ProgramRunner, target: string, id: string 
   return { job, address: formatEndpoint(listener), log };
 }
 
-/** Starts it and waits for its port. */
+/** Starts it and waits for its port. It is disposed after the test at the latest. */
 export async function run(runner: ProgramRunner, { job, address }: Prepared): Promise<Running> {
   const running = await runner.start(job);
+  onTestFinished(() => running[Symbol.asyncDispose]());
   await until(`${address} is listened at`, 10_000, () => accepts(address));
   return running;
 }

@@ -7,7 +7,7 @@ import { formatEndpoint } from '../../../src/core/endpoint.js';
 import { until } from '../../../src/core/until.js';
 import type { Job } from '../../../src/data/runners/runner.js';
 import { canRunDocker } from '../../support/docker.js';
-import { containers, nginx, prepare, run, setUp } from '../../support/docker-runner.js';
+import { containers, nginx, prepare, run, setUp, user } from '../../support/docker-runner.js';
 import { freePort, loggerTo } from '../../support/engine.js';
 import { Payload } from '../../support/payload.js';
 import { accepts, connect, echo, hashAll, readAll, saying } from '../../support/tcp.js';
@@ -20,7 +20,7 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
     const { runner } = await setUp();
     const prepared = await prepare(runner, (await echo()).address);
     await runner.verify(prepared.job);
-    await using _running = await run(runner, prepared);
+    await run(runner, prepared);
     const payload = new Payload(16);
     const socket = await connect(prepared.address);
     const [received] = await Promise.all([hashAll(socket), payload.sendTo(socket)]);
@@ -30,10 +30,11 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
   it('S11 gives the program no user, no rights and no files but its own', async () => {
     const { runner, docker } = await setUp();
     const prepared = await prepare(runner, (await echo()).address);
-    await using _running = await run(runner, prepared);
+    await run(runner, prepared);
     const { folder } = prepared.job.place;
     const { State, Config, HostConfig, Mounts } = await docker.getContainer(`scistream-${prepared.job.id}`).inspect();
-    expect(Config.User).toBe('65534:65534');
+    expect(user.uid).not.toBe(0);
+    expect(Config.User).toBe(`${user.uid}:${user.gid}`);
     expect(HostConfig).toMatchObject({
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
@@ -44,8 +45,8 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
     expect(Mounts).toMatchObject([{ Type: 'bind', Source: folder, Destination: folder }]);
     // What the kernel says of it.
     const status = await readFile(`/proc/${State.Pid}/status`, 'utf8');
-    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
-    expect(status).toMatch(/^Gid:\t65534\t65534\t65534\t65534$/m);
+    expect(status).toMatch(new RegExp(`^Uid:(\t${user.uid}){4}$`, 'm'));
+    expect(status).toMatch(new RegExp(`^Gid:(\t${user.gid}){4}$`, 'm'));
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
       expect(status).toMatch(new RegExp(`^${set}:\t0{16}$`, 'm'));
     }
@@ -61,8 +62,8 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
       stat(job.place.folder),
       stat(path.join(job.place.folder, 'haproxy.cfg')),
     ]);
-    expect([folder.uid, folder.mode & 0o777]).toEqual([65534, 0o700]);
-    expect([file.uid, file.mode & 0o777]).toEqual([65534, 0o600]);
+    expect([folder.uid, folder.mode & 0o777]).toEqual([user.uid, 0o700]);
+    expect([file.uid, file.mode & 0o777]).toEqual([user.uid, 0o600]);
   });
 
   it('R7 gives each reservation its own container, ports and configuration', async () => {
@@ -119,7 +120,7 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
   it('R4 drains what the program prints into the log, line by line', async () => {
     const { runner } = await setUp();
     const prepared = await prepare(runner, (await saying('hello')).address);
-    await using _running = await run(runner, prepared);
+    await run(runner, prepared);
     const connections = 500;
     for (let index = 0; index < connections; index++) expect(await hear(prepared.address)).toBe('hello');
     const logged = (): number => prepared.log.filter((line) => line.includes(' data data/target ')).length;
@@ -143,7 +144,7 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
     };
     await runner.verify(job);
     const address = formatEndpoint(listener);
-    await using running = await run(runner, { job, address, log: [] });
+    const running = await run(runner, { job, address, log: [] });
     expect(await hear(address)).toBe('before');
     await configure(after.address);
     await running.signal('SIGHUP');

@@ -1,7 +1,7 @@
 import { lchown, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { show } from '../../../core/endpoint.js';
-import { SciStreamError } from '../../../core/errors.js';
+import { errnoOf, messageOf, SciStreamError } from '../../../core/errors.js';
 
 /** As whom programs run in their containers. */
 export interface ContainerUser {
@@ -38,17 +38,29 @@ export function parseContainerUser(text: string | undefined): ContainerUser {
  * others run programs as themselves. Links are not followed and folders not entered: the program may have put them there.
  */
 export async function handOver(folder: string, { uid, gid }: ContainerUser): Promise<void> {
-  if (!isRoot()) return;
-  const names = await readdir(folder);
-  await Promise.all(['.', ...names].map((name) => lchown(path.join(folder, name), uid, gid)));
+  if (process.getuid?.() !== 0) return;
+  try {
+    const names = await readdir(folder);
+    await Promise.all(names.map((name) => giveIfThere(path.join(folder, name), uid, gid)));
+    await lchown(folder, uid, gid);
+  } catch (error) {
+    throw new SciStreamError('SERVER_ERR', `${folder} cannot be given to user ${uid}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What the program makes and removes while we look is its own anyway. */
+async function giveIfThere(file: string, uid: number, gid: number): Promise<void> {
+  try {
+    await lchown(file, uid, gid);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 function ourselves(): ContainerUser {
   const uid = process.getuid?.();
   const gid = process.getgid?.();
   return uid === undefined || gid === undefined || uid === 0 ? nobody : { uid, gid };
-}
-
-function isRoot(): boolean {
-  return process.getuid?.() === 0;
 }
