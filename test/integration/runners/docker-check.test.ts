@@ -2,7 +2,7 @@ import net from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { dockerRunner, type DockerOptions } from '../../../src/data/runners/docker.js';
 import { defaultImages } from '../../../src/data/runners/docker/images.js';
 import { canRunDocker, dockerEngine } from '../../support/docker.js';
@@ -30,6 +30,18 @@ describe.runIf(canRunDocker())('what the runner docker can run', { timeout }, ()
     const port = await EngineGate.openTcp(socket, address);
     const { runner } = await setUp({ host: `tcp://${address === '::1' ? '[::1]' : address}:${port}` });
     expect(await runner.check(haproxy)).toMatchObject({ available: true });
+  });
+
+  it('does not depend on what the environment tells other Docker clients', async () => {
+    vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:1');
+    vi.stubEnv('DOCKER_TLS_VERIFY', '1');
+    vi.stubEnv('DOCKER_CLIENT_TIMEOUT', '1');
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const { runner } = await setUp();
+    expect(await runner.check(haproxy)).toMatchObject({ available: true });
+    await run(runner, await prepare(runner, (await echo()).address));
   });
 
   it('lacks an image, which says how to get it or name another', async () => {
