@@ -1,0 +1,161 @@
+import { messageOf, SciStreamError, toSciStreamError } from '../../core/errors.js';
+import type { Logger } from '../../observe/logger.js';
+import { DockerEngine } from '../../platform/docker/engine.js';
+import { parseDockerHost } from '../../platform/docker/host.js';
+import { logOf } from './docker/container-log.js';
+import { containersOf, launch, removeContainer } from './docker/containers.js';
+import { Folders } from './docker/folders.js';
+import { checkImage, imageReference, parseImageName, type ImageNames } from './docker/images.js';
+import { carries, containerName, labelsOf } from './docker/names.js';
+import { RunningContainer } from './docker/running-container.js';
+import { handOver, parseContainerUser, type ContainerUser } from './docker/user.js';
+import type { Availability, Job, Place, Program, ProgramRunner, Running } from './runner.js';
+
+export interface DockerOptions {
+  /** Of all reservations; each gets a private folder in it. The Engine must see it at the same path. */
+  readonly folder: string;
+  /** As parseDockerHost reads it; undefined is the usual socket of this machine. */
+  readonly host: string | undefined;
+  readonly images: ImageNames;
+  /** Marks our containers: unique among the gateways that share an Engine, and the same after a restart. */
+  readonly gateway: string;
+  /** UID or UID:GID of programs; undefined means ourselves, or nobody when we are root. */
+  readonly user?: string;
+  readonly logger: Logger;
+}
+
+/** Milliseconds for the Engine to say whether it is there. */
+const checkMs = 2_000;
+/** Milliseconds for a program to check its configuration. */
+const verifyMs = 10_000;
+/** Characters that are quoted of what a program prints. */
+const quoted = 500;
+
+/**
+ * Runs programs in containers of a Docker Engine on this machine, one for each reservation. Throws BAD_FORMAT for an option
+ * that cannot be used; the Engine is asked when it is needed.
+ */
+export function dockerRunner(options: DockerOptions): ProgramRunner {
+  return new DockerRunner(options);
+}
+
+class DockerRunner implements ProgramRunner {
+  readonly outlivesAgent = true;
+  readonly #engine: DockerEngine;
+  readonly #folders: Folders;
+  readonly #images: ImageNames;
+  readonly #gateway: string;
+  readonly #user: ContainerUser;
+  readonly #logger: Logger;
+
+  constructor({ folder, host, images, gateway, user, logger }: DockerOptions) {
+    this.#engine = new DockerEngine(parseDockerHost(host));
+    this.#folders = new Folders(folder);
+    this.#images = {
+      haproxy: parseImageName(images.haproxy, 'haproxy'),
+      nginx: parseImageName(images.nginx, 'nginx'),
+      stunnel: parseImageName(images.stunnel, 'stunnel'),
+    };
+    this.#gateway = gateway;
+    this.#user = parseContainerUser(user);
+    this.#logger = logger;
+  }
+
+  async check({ name }: Program): Promise<Availability> {
+    try {
+      const version = await checkImage(this.#engine, this.#images[name], name, checkMs);
+      return { available: true, version };
+    } catch (error) {
+      return { available: false, reason: messageOf(error) };
+    }
+  }
+
+  async place(id: string): Promise<Place> {
+    const folder = await this.#folders.make(id);
+    await handOver(folder, this.#user);
+    return { folder, seenAs: folder };
+  }
+
+  async verify(job: Job): Promise<void> {
+    // A program that cannot check still has to be able to read what was written.
+    if (!job.checkArguments) return handOver(job.place.folder, this.#user);
+    const container = await this.#launch(job, `${containerName(job.id)}-check`, job.checkArguments);
+    try {
+      const exitCode = await this.#exitCode(container, job.program);
+      if (exitCode === 0) return;
+      const output = (await logOf(this.#engine, container)).join('; ');
+      throw new SciStreamError(
+        'SERVER_ERR',
+        `${job.program.name} does not accept its configuration: ${output.slice(-quoted) || `exit code ${exitCode}`}`,
+      );
+    } finally {
+      await removeContainer(this.#engine, container);
+    }
+  }
+
+  async start(job: Job): Promise<Running> {
+    return this.#running(await this.#launch(job, containerName(job.id), job.arguments), job, 'start');
+  }
+
+  async adopt(job: Job): Promise<Running | undefined> {
+    const info = await this.#engine.inspect(containerName(job.id));
+    const ours = info?.State.Running === true && carries(info.Config.Labels, labelsOf(job.id, this.#gateway));
+    return ours ? this.#running(info.Id, job, 'now') : undefined;
+  }
+
+  async clear(ids: ReadonlySet<string>): Promise<void> {
+    const known = await this.#folders.ids();
+    // Without a folder there has never been a container, and perhaps there is no Engine either.
+    if (!known) return;
+    const stale = known.filter((id) => !ids.has(id));
+    await Promise.all([this.#clearContainers(ids), ...stale.map((id) => this.#folders.removeId(id))]);
+  }
+
+  remove(place: Place): Promise<void> {
+    return this.#folders.remove(place.folder);
+  }
+
+  async #launch({ id, program, place }: Job, name: string, args: readonly string[]): Promise<string> {
+    await handOver(place.folder, this.#user);
+    return launch(this.#engine, program, {
+      name,
+      labels: labelsOf(id, this.#gateway),
+      image: await imageReference(this.#engine, this.#images[program.name], program.name),
+      arguments: args,
+      user: this.#user,
+      folder: place.seenAs,
+    });
+  }
+
+  async #exitCode(container: string, { name }: Program): Promise<number> {
+    await this.#engine.call<unknown>(
+      `let ${name} check its configuration`,
+      (docker, abortSignal) => docker.getContainer(container).wait({ abortSignal }),
+      { ms: verifyMs },
+    );
+    const info = await this.#engine.inspect(container);
+    if (info) return info.State.ExitCode;
+    throw new SciStreamError('SERVER_ERR', `The container in which ${name} checked its configuration was removed.`);
+  }
+
+  #running(id: string, { place, logger }: Job, log: 'start' | 'now'): Running {
+    return new RunningContainer({
+      engine: this.#engine,
+      id,
+      log,
+      logger,
+      handOver: () => handOver(place.folder, this.#user),
+    });
+  }
+
+  async #clearContainers(ids: ReadonlySet<string>): Promise<void> {
+    try {
+      const containers = await containersOf(this.#engine, this.#gateway);
+      const stale = containers.filter(({ reservation }) => reservation === undefined || !ids.has(reservation));
+      await Promise.all(stale.map(({ id }) => removeContainer(this.#engine, id)));
+    } catch (error) {
+      // The next agent finds them again by their label.
+      this.#logger.warn({ err: toSciStreamError(error) }, 'containers of an earlier agent stay');
+    }
+  }
+}

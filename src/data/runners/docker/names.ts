@@ -1,0 +1,36 @@
+import { show } from '../../../core/endpoint.js';
+import { SciStreamError } from '../../../core/errors.js';
+
+const reservationLabel = 'org.scistream.reservation';
+export const gatewayLabel = 'org.scistream.gateway';
+const safeId = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+type Labels = Readonly<Record<string, string>>;
+
+/** True for what can be the name of a folder and a part of a container's name. */
+export function isSafeId(id: string): boolean {
+  return safeId.test(id);
+}
+
+/** Ids are made here, not by users: one of another form is a defect. Throws SERVER_ERR. */
+export function requireSafeId(id: string): string {
+  if (!isSafeId(id)) throw new SciStreamError('SERVER_ERR', `${show(id)} cannot be part of a container's name.`);
+  return id;
+}
+
+export function containerName(id: string): string {
+  return `scistream-${requireSafeId(id)}`;
+}
+
+/** By these a later agent finds what is its own. */
+export function labelsOf(id: string, gateway: string): Record<string, string> {
+  return { [reservationLabel]: id, [gatewayLabel]: gateway };
+}
+
+export function reservationOf(labels: Labels | null | undefined): string | undefined {
+  return labels?.[reservationLabel];
+}
+
+export function carries(labels: Labels | null | undefined, expected: Labels): boolean {
+  return Object.entries(expected).every(([name, value]) => labels?.[name] === value);
+}
