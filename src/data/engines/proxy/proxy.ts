@@ -46,6 +46,8 @@ export interface ProxyKind {
   files(settings: ProxySettings): readonly ProxyFile[];
   arguments(configuration: string, folder: string): readonly string[];
   checkArguments?(configuration: string, folder: string): readonly string[];
+  /** Called before each start, when none runs: removes what one that was killed has left and a new one would stumble over. */
+  prepare?(place: Place): Promise<void>;
   /** Speaks with one that was started or adopted; called again after a restart. */
   control(options: ProxyControlOptions): ProxyControl;
 }

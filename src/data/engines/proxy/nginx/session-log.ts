@@ -1,0 +1,101 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { errnoOf, messageOf, SciStreamError } from '../../../../core/errors.js';
+import { writePrivate } from '../../../../platform/state-dir.js';
+
+const logName = 'access.log';
+const sumsName = 'ended.json';
+export const logFiles: readonly string[] = [logName, sumsName];
+
+/** A few hundred thousand connections. */
+const largestLog = 8 << 20;
+const count = z.number().int().nonnegative();
+const stateForm = z.strictObject({
+  /** Bytes of the log that are in the sums. */
+  offset: count,
+  sums: z.strictObject({ refused: count, bytesIn: count, bytesOut: count }),
+});
+
+type State = z.infer<typeof stateForm>;
+/** Over all connections that have ended. */
+export type EndedSums = Readonly<State['sums']>;
+
+const none: EndedSums = { refused: 0, bytesIn: 0, bytesOut: 0 };
+
+/** Sums up what nginx has logged, a line for each connection that ended, and keeps the log from growing. */
+export class SessionLog {
+  readonly #folder: string;
+  readonly #largest: number;
+  #state: State | undefined;
+
+  constructor(folder: string, largest = largestLog) {
+    this.#folder = folder;
+    this.#largest = largest;
+  }
+
+  /** One call at a time. */
+  async read(): Promise<EndedSums> {
+    let log: number;
+    try {
+      log = openSync(path.join(this.#folder, logName), 'r+');
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return none;
+      throw new SciStreamError('SERVER_ERR', `The log of nginx cannot be read: ${messageOf(error)}`, { cause: error });
+    }
+    try {
+      this.#state = readOn(log, this.#state ?? (await this.#load(fstatSync(log).size)));
+      if (this.#state.offset >= this.#largest) await this.#empty(log, this.#state);
+      return this.#state.sums;
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** What an earlier agent has summed up. A log shorter than that was emptied since. */
+  async #load(size: number): Promise<State> {
+    let text: string;
+    try {
+      text = await readFile(path.join(this.#folder, sumsName), 'utf8');
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return { offset: 0, sums: none };
+      throw error;
+    }
+    const { offset, sums } = stateForm.parse(JSON.parse(text));
+    return { offset: size < offset ? 0 : offset, sums };
+  }
+
+  /** The sums are safe before the log is emptied, and nothing is between the last look at it and that. */
+  async #empty(log: number, state: State): Promise<void> {
+    await writePrivate(path.join(this.#folder, sumsName), JSON.stringify(state));
+    if (fstatSync(log).size !== state.offset) return;
+    ftruncateSync(log);
+    this.#state = { ...state, offset: 0 };
+  }
+}
+
+function readOn(log: number, { offset, sums }: State): State {
+  const buffer = Buffer.allocUnsafe(1 << 16);
+  let text = '';
+  for (let at = offset; ;) {
+    const bytes = readSync(log, buffer, 0, buffer.length, at);
+    if (bytes === 0) break;
+    text += buffer.toString('latin1', 0, bytes);
+    at += bytes;
+  }
+  // A line without its end is still being written.
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  return { offset: offset + whole.length, sums: addEnded(sums, whole) };
+}
+
+/** Adds the lines `$status $bytes_received $bytes_sent`. 502 is nginx's word for "no target could be reached". */
+export function addEnded(sums: EndedSums, text: string): State['sums'] {
+  const total = { ...sums };
+  for (const [, status, received, sent] of text.matchAll(/^(\d{3}) (\d+) (\d+)$/gm)) {
+    if (status === '502') total.refused++;
+    total.bytesIn += Number(received);
+    total.bytesOut += Number(sent);
+  }
+  return total;
+}

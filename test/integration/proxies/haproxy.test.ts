@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { parseEndpoint } from '../../../src/core/endpoint.js';
+import { until } from '../../../src/core/until.js';
+import { haproxy } from '../../../src/data/engines/proxy/haproxy/kind.js';
+import { TestProxy } from '../../support/proxy.js';
+import { ask, forwardsPlainTcp } from '../../support/proxy-behavior.js';
+import { requirePrograms } from '../../support/requires.js';
+import { connect, echo, saying, serve } from '../../support/tcp.js';
+import { freePort } from '../../support/engine.js';
+
+const there = requirePrograms({ name: 'haproxy', check: ['haproxy', '-v'], hint: 'apt-get install haproxy' });
+
+describe.runIf(there)('haproxy', () => {
+  forwardsPlainTcp(haproxy);
+
+  it('tells each open connection with its bytes, and its counters follow while it is open', async () => {
+    const target = await echo();
+    const proxy = await TestProxy.start(haproxy, { targets: [target.address] });
+    await proxy.control.counters();
+    const socket = await connect(proxy.address);
+    socket.resume();
+    socket.write(Buffer.alloc(100_000));
+    const { control } = proxy;
+    await until('the bytes being counted', 2_000, async () => (await control.counters()).bytesOut === 100_000);
+    const client = { host: '127.0.0.1', port: socket.localPort };
+    const listener = parseEndpoint(proxy.address);
+    const bytes = { bytesIn: 100_000, bytesOut: 100_000 };
+    expect(await control.connections()).toEqual([
+      { listener, client, target: parseEndpoint(target.address), ...bytes },
+    ]);
+    socket.write(Buffer.alloc(50_000));
+    await until('more being counted', 2_000, async () => (await control.counters()).bytesOut === 150_000);
+    socket.end();
+    await until('its end being counted', 5_000, async () => (await control.counters()).openConnections === 0);
+    expect(await control.counters()).toMatchObject({ bytesIn: 150_000, bytesOut: 150_000 });
+  });
+
+  it('comes to as many targets as there may be, without a reload', async () => {
+    const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
+    const target = await saying('one of many');
+    await proxy.update([Array.from({ length: 256 }, () => target.address).join(',')]);
+    expect(await ask(proxy.address)).toBe('one of many');
+    const other = await saying('the only one');
+    await proxy.update([other.address]);
+    for (let index = 0; index < 5; index++) expect(await ask(proxy.address)).toBe('the only one');
+    expect((await proxy.configuration()).match(/^ {2}server /gm)).toHaveLength(1);
+  });
+
+  it('comes past many dead targets to the one that lives', async () => {
+    const dead = await Promise.all(Array.from({ length: 5 }, freePort));
+    const live = await saying('alive');
+    const targets = [...dead.map((port) => `127.0.0.1:${port}`), live.address].join(',');
+    const proxy = await TestProxy.start(haproxy, { targets: [targets] });
+    for (let index = 0; index < 3; index++) expect(await ask(proxy.address)).toBe('alive');
+  });
+
+  it('R5: stays in the foreground, and is gone when it was told to end', async () => {
+    const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
+    expect(haproxy.arguments('file', 'folder')).toContain('-db');
+    expect(await proxy.configuration()).not.toMatch(/^\s*daemon/m);
+    await proxy.running?.[Symbol.asyncDispose]();
+    await expect(connect(proxy.address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('does not share a port that somebody else listens on', async () => {
+    const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
+    const thief = await TestProxy.place(haproxy, { targets: [(await serve(() => undefined)).address] });
+    thief.settings = { ...thief.settings, streams: proxy.settings.streams };
+    await thief.configure();
+    await expect(thief.start()).rejects.toThrow(/Address already in use/);
+  });
+});
