@@ -6,9 +6,9 @@ export function proxying<Args extends unknown[], Opts extends OptionValues>(comm
     .option('--template-dir <dir>', 'folder with templates of configurations that replace ours')
     .option('--legacy-stunnel-peer', 'stunnel pairs with gateways of the Python implementation; does not encrypt')
     .option('--docker-host <host>', 'Docker Engine, such as unix:///run/docker.sock (default: /var/run/docker.sock)')
-    .option('--haproxy-image <image>', 'image for containers (default: haproxy:latest)')
-    .option('--nginx-image <image>', 'image for containers (default: nginx:latest)')
-    .option('--stunnel-image <image>', 'image for containers (default: stunnel:latest)')
+    .option('--haproxy-image <image>', 'image for containers (default: haproxy:3.2)')
+    .option('--nginx-image <image>', 'image for containers (default: nginx:1.28)')
+    .option('--stunnel-image <image>', 'image for containers (default: stunnel:5)')
     .option(
       '--janus-url <url>',
       "controller of ESnet Janus; the password is read from the environment's JANUS_PASSWORD",

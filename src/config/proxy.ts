@@ -4,6 +4,9 @@ import { SciStreamError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import { flag, parsed } from './load.js';
 
+/** Used when none is named. There is no official one of stunnel: sites make their own. */
+export const defaultImages = { haproxy: 'haproxy:3.2', nginx: 'nginx:1.28', stunnel: 'stunnel:5' } as const;
+
 const file = z.string().transform((name) => path.resolve(name));
 
 /** Settings of the approved proxies and of what runs them, which `s2cs` hands on to the data server that it starts. */
@@ -11,9 +14,9 @@ export const proxySettings = {
   templateDir: file.optional(),
   legacyStunnelPeer: flag.default(false),
   dockerHost: z.string().min(1).optional(),
-  haproxyImage: z.string().min(1).default('haproxy:latest'),
-  nginxImage: z.string().min(1).default('nginx:latest'),
-  stunnelImage: z.string().min(1).default('stunnel:latest'),
+  haproxyImage: z.string().min(1).default(defaultImages.haproxy),
+  nginxImage: z.string().min(1).default(defaultImages.nginx),
+  stunnelImage: z.string().min(1).default(defaultImages.stunnel),
   janusUrl: parsed(parseUrl).optional(),
   janusUser: z.string().min(1).optional(),
   /** Not an option of the command line, where everybody could read it. */

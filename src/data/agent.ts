@@ -78,7 +78,8 @@ export class Agent implements AsyncDisposable {
       }
     }
     const known = new Set(this.#reservations.keys());
-    await Promise.all(this.#runners.map((runner) => runner.clear(known)));
+    // One after the other, as some share a folder.
+    for (const runner of this.#runners) await runner.clear(known);
   }
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */

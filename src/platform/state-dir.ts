@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { mkdir, open, realpath, rename, stat } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { rmSync } from 'node:fs';
@@ -32,15 +32,21 @@ export async function ensurePrivateDir(dir: string): Promise<void> {
 
 /** Writes a file only this user can read; readers see the old content or the new, never half of it. */
 export async function writePrivate(file: string, content: string): Promise<void> {
-  const draft = `${file}.${process.pid}.tmp`;
-  const handle = await open(draft, 'w', 0o600);
+  const draft = `${file}.${randomUUID()}.tmp`;
   try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    // Made anew: in a folder that a program of another user may write to, what is there already may lead elsewhere.
+    const handle = await open(draft, 'wx', 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   }
-  await rename(draft, file);
 }
 
 /** The path of a socket in a folder chosen by `flag`. Throws BAD_FORMAT when the system could not hold it. */

@@ -1,9 +1,9 @@
 import type { EngineKind } from './engine.js';
 import { mock } from './mock/engine.js';
-import { haproxy } from './proxy/haproxy/haproxy.js';
-import { nginx } from './proxy/nginx/nginx.js';
+import { haproxy } from './proxy/haproxy/kind.js';
+import { nginx } from './proxy/nginx/kind.js';
 import type { ProxyKind } from './proxy/proxy.js';
-import { stunnel } from './proxy/stunnel/stunnel.js';
+import { stunnel } from './proxy/stunnel/kind.js';
 import { relay } from './relay/engine.js';
 
 /** Engines that work in the agent itself. */

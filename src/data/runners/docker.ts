@@ -4,11 +4,11 @@ import { DockerEngine } from '../../platform/docker/engine.js';
 import { parseDockerHost } from '../../platform/docker/host.js';
 import { logOf } from './docker/container-log.js';
 import { containersOf, launch, removeContainer } from './docker/containers.js';
-import { Folders } from './docker/folders.js';
 import { checkImage, imageReference, parseImageName, type ImageNames } from './docker/images.js';
 import { carries, containerName, labelsOf } from './docker/names.js';
 import { RunningContainer } from './docker/running-container.js';
 import { handOver, parseContainerUser, type ContainerUser } from './docker/user.js';
+import { Places } from './places.js';
 import type { Availability, Job, Place, Program, ProgramRunner, Running } from './runner.js';
 
 export interface DockerOptions {
@@ -42,7 +42,7 @@ export function dockerRunner(options: DockerOptions): ProgramRunner {
 class DockerRunner implements ProgramRunner {
   readonly outlivesAgent = true;
   readonly #engine: DockerEngine;
-  readonly #folders: Folders;
+  readonly #places: Places;
   readonly #images: ImageNames;
   readonly #gateway: string;
   readonly #user: ContainerUser;
@@ -50,7 +50,7 @@ class DockerRunner implements ProgramRunner {
 
   constructor({ folder, host, images, gateway, user, logger }: DockerOptions) {
     this.#engine = new DockerEngine(parseDockerHost(host));
-    this.#folders = new Folders(folder);
+    this.#places = new Places(folder);
     this.#images = {
       haproxy: parseImageName(images.haproxy, 'haproxy'),
       nginx: parseImageName(images.nginx, 'nginx'),
@@ -71,9 +71,9 @@ class DockerRunner implements ProgramRunner {
   }
 
   async place(id: string): Promise<Place> {
-    const folder = await this.#folders.make(id);
-    await handOver(folder, this.#user);
-    return { folder, seenAs: folder };
+    const place = await this.#places.make(id);
+    await handOver(place.folder, this.#user);
+    return place;
   }
 
   async verify(job: Job): Promise<void> {
@@ -104,15 +104,16 @@ class DockerRunner implements ProgramRunner {
   }
 
   async clear(ids: ReadonlySet<string>): Promise<void> {
-    const known = await this.#folders.ids();
+    const known = await this.#places.ids();
     // Without a folder there has never been a container, and perhaps there is no Engine either.
     if (!known) return;
     const stale = known.filter((id) => !ids.has(id));
-    await Promise.all([this.#clearContainers(ids), ...stale.map((id) => this.#folders.removeId(id))]);
+    await this.#clearContainers(ids);
+    for (const id of stale) await this.#places.remove(await this.#places.make(id));
   }
 
   remove(place: Place): Promise<void> {
-    return this.#folders.remove(place.folder);
+    return this.#places.remove(place);
   }
 
   async #launch({ id, program, place }: Job, name: string, args: readonly string[]): Promise<string> {
@@ -154,8 +155,10 @@ class DockerRunner implements ProgramRunner {
       const stale = containers.filter(({ reservation }) => reservation === undefined || !ids.has(reservation));
       await Promise.all(stale.map(({ id }) => removeContainer(this.#engine, id)));
     } catch (error) {
-      // The next agent finds them again by their label.
-      this.#logger.warn({ err: toSciStreamError(error) }, 'containers of an earlier agent stay');
+      // The next agent finds them again by their label. Where there is no Engine, there have probably never been any.
+      const known = toSciStreamError(error);
+      const level = known.code === 'UNAVAILABLE' ? 'debug' : 'warn';
+      this.#logger[level]({ err: known }, 'containers of an earlier agent, if any, stay');
     }
   }
 }

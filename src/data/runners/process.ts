@@ -4,7 +4,7 @@ import { launch, runToEnd, type Launched } from '../../platform/launch.js';
 import { endGroup, identityOf } from '../../platform/processes.js';
 import { endLeftovers } from './process/leftovers.js';
 import { adoptedProcess, startedProcess, type MainProcess } from './process/main-process.js';
-import { Places } from './process/places.js';
+import { Places } from './places.js';
 import { readRecord, removeRecord, writeRecord, type ProcessRecord } from './process/record.js';
 import { Supervised } from './process/supervised.js';
 import { lastWords, startFailure } from './process/words.js';
@@ -100,7 +100,7 @@ class ProcessRunner implements ProgramRunner {
   }
 
   async clear(ids: ReadonlySet<string>): Promise<void> {
-    const stale = (await this.#places.ids()).filter((id) => !ids.has(id));
+    const stale = ((await this.#places.ids()) ?? []).filter((id) => !ids.has(id));
     await Promise.all(
       stale.map(async (id) => {
         try {

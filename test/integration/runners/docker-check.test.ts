@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { dockerRunner, type DockerOptions } from '../../../src/data/runners/docker.js';
-import { defaultImages } from '../../../src/data/runners/docker/images.js';
+import { defaultImages } from '../../../src/config/proxy.js';
 import { canRunDocker, dockerEngine } from '../../support/docker.js';
 import { containers, haproxy, nginx, prepare, run, setUp } from '../../support/docker-runner.js';
 import { EngineGate } from '../../support/engine-gate.js';

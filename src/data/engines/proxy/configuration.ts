@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../../observe/logger.js';
 import { writePrivate } from '../../../platform/state-dir.js';
@@ -37,7 +37,7 @@ export class Configuration {
     const text = await render(kind.template, kind.values(settings), templateDir);
     for (const { name, content } of kind.files(settings)) await writePrivate(path.join(place.folder, name), content);
     const draft = `next-${this.#name}`;
-    await writeFile(path.join(place.folder, draft), text, { mode: 0o600 });
+    await writePrivate(path.join(place.folder, draft), text);
     await runner.verify(this.#job(draft));
     await rename(path.join(place.folder, draft), path.join(place.folder, this.#name));
   }

@@ -85,6 +85,7 @@ export class ProxyForwarder implements Forwarder {
         new Supervisor({
           runner,
           job: () => configuration.job,
+          prepare: () => kind.prepare?.(place) ?? Promise.resolve(),
           control: (running) =>
             kind.control({
               place,

@@ -18,6 +18,8 @@ const stableMs = 10_000;
 export interface SupervisorOptions {
   readonly runner: ProgramRunner;
   readonly job: () => Job;
+  /** Before each start. */
+  readonly prepare: () => Promise<void>;
   readonly control: (running: Running) => ProxyControl;
   /** The program has ended by itself. */
   readonly onLost: () => void;
@@ -74,8 +76,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #start(mayAdopt: boolean): Promise<void> {
-    const { runner, job } = this.#options;
-    const running = (mayAdopt ? await runner.adopt(job()) : undefined) ?? (await runner.start(job()));
+    const adopted = mayAdopt ? await this.#options.runner.adopt(this.#options.job()) : undefined;
+    const running = adopted ?? (await this.#launch());
     const control = this.#options.control(running);
     try {
       await this.#ready(running, control);
@@ -91,6 +93,11 @@ export class Supervisor implements AsyncDisposable {
       if (this.#options.clock.now() - since >= stableMs) this.#backoff.reset();
       this.#lost(program, reason);
     });
+  }
+
+  async #launch(): Promise<Running> {
+    await this.#options.prepare();
+    return this.#options.runner.start(this.#options.job());
   }
 
   /** The program says that it serves, and its ports are taken. */

@@ -7,9 +7,6 @@ import type { Program } from '../runner.js';
 
 export type ImageNames = Readonly<Record<Program['name'], string>>;
 
-/** Images that are used when none is named. There is no official one of stunnel: sites make their own. */
-export const defaultImages: ImageNames = { haproxy: 'haproxy:3.2', nginx: 'nginx:1.28', stunnel: 'stunnel:5' };
-
 const imageName = /^[a-z0-9](?:[A-Za-z0-9._/:-]{0,255}[A-Za-z0-9])?(?:@sha256:[0-9a-f]{64})?$/;
 const digestOf = /(?:^|@)(sha256:[0-9a-f]{64})$/;
 const imageInfo = z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() });

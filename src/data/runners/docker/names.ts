@@ -1,20 +1,15 @@
 import { show } from '../../../core/endpoint.js';
 import { SciStreamError } from '../../../core/errors.js';
+import { isSafeName } from '../places.js';
 
 const reservationLabel = 'org.scistream.reservation';
 export const gatewayLabel = 'org.scistream.gateway';
-const safeId = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 type Labels = Readonly<Record<string, string>>;
 
-/** True for what can be the name of a folder and a part of a container's name. */
-export function isSafeId(id: string): boolean {
-  return safeId.test(id);
-}
-
 /** Ids are made here, not by users: one of another form is a defect. Throws SERVER_ERR. */
 export function requireSafeId(id: string): string {
-  if (!isSafeId(id)) throw new SciStreamError('SERVER_ERR', `${show(id)} cannot be part of a container's name.`);
+  if (!isSafeName(id)) throw new SciStreamError('SERVER_ERR', `${show(id)} cannot be part of a container's name.`);
   return id;
 }
 

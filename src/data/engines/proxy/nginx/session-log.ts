@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -39,7 +39,7 @@ export class SessionLog {
   async read(): Promise<EndedSums> {
     let log: number;
     try {
-      log = openSync(path.join(this.#folder, logName), 'r+');
+      log = openSync(path.join(this.#folder, logName), constants.O_RDWR | constants.O_NOFOLLOW);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return none;
       throw new SciStreamError('SERVER_ERR', `The log of nginx cannot be read: ${messageOf(error)}`, { cause: error });

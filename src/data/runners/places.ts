@@ -1,12 +1,16 @@
 import { readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { show } from '../../../core/endpoint.js';
-import { errnoOf, SciStreamError } from '../../../core/errors.js';
-import { ensurePrivateDir } from '../../../platform/state-dir.js';
-import type { Place } from '../runner.js';
+import { show } from '../../core/endpoint.js';
+import { errnoOf, SciStreamError } from '../../core/errors.js';
+import { ensurePrivateDir } from '../../platform/state-dir.js';
+import type { Place } from './runner.js';
 
-/** Safe as a file's name: no separator, and not '.' or '..'. */
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** True for what can be the name of a file or a part of a container's: no separator, and not '.' or '..'. */
+export function isSafeName(text: string): boolean {
+  return safeName.test(text);
+}
 
 /** The private folders of reservations, side by side in one folder. */
 export class Places {
@@ -18,7 +22,7 @@ export class Places {
 
   /** Makes the one of `id`, or finds it. Throws BAD_FORMAT when the id cannot be a file's name. */
   async make(id: string): Promise<Place> {
-    if (!safeName.test(id)) {
+    if (!isSafeName(id)) {
       throw new SciStreamError('BAD_FORMAT', `The reservation's id ${show(id)} cannot be the name of a folder.`);
     }
     await ensurePrivateDir(this.#folder);
@@ -28,13 +32,13 @@ export class Places {
     return { folder, seenAs: folder };
   }
 
-  /** All that are there. */
-  async ids(): Promise<readonly string[]> {
+  /** All that are there; undefined when there has never been one. */
+  async ids(): Promise<readonly string[] | undefined> {
     try {
       const entries = await readdir(this.#folder, { withFileTypes: true });
-      return entries.filter((entry) => entry.isDirectory() && safeName.test(entry.name)).map(({ name }) => name);
+      return entries.filter((entry) => entry.isDirectory() && isSafeName(entry.name)).map(({ name }) => name);
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return [];
+      if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     }
   }
@@ -43,7 +47,7 @@ export class Places {
   async remove({ folder }: Place): Promise<void> {
     const name = path.basename(folder);
     const parent = await realpath(this.#folder).catch(() => this.#folder);
-    if (!safeName.test(name) || path.join(parent, name) !== folder) {
+    if (!isSafeName(name) || path.join(parent, name) !== folder) {
       throw new SciStreamError('SERVER_ERR', `${folder} is no reservation's folder in ${parent}: it is not removed.`);
     }
     await rm(folder, { recursive: true, force: true });
