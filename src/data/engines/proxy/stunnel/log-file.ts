@@ -1,0 +1,118 @@
+import { appendFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { errnoOf } from '../../../../core/errors.js';
+import { Serial } from '../../../../core/serial.js';
+import { logName, type Journal } from './journal.js';
+
+const chunk = 1 << 16;
+
+export interface LogFileOptions {
+  readonly folder: string;
+  readonly journal: Journal;
+  /** Makes the program close the log and open it anew (SIGUSR1). */
+  readonly reopen: () => Promise<void>;
+  /** Bytes from which a new file is begun. */
+  readonly limit?: number;
+}
+
+/**
+ * Follows stunnel's log and keeps it small without losing a line: the file gets another name, stunnel opens a new one, and once
+ * it has, the old one is read to its end and removed. A line in the new file says what the journal had counted by then, so
+ * that an agent started later counts on from there.
+ */
+export class LogFile {
+  readonly #current: string;
+  readonly #old: string;
+  readonly #options: LogFileOptions;
+  readonly #serial = new Serial();
+  #position = 0;
+  #rest = '';
+  #started = false;
+  /** The old file is not read to its end yet. */
+  #renewing = false;
+
+  constructor(options: LogFileOptions) {
+    this.#options = options;
+    this.#current = path.join(options.folder, logName);
+    this.#old = `${this.#current}.old`;
+  }
+
+  /** Feeds the journal with what has been added. */
+  read(): Promise<void> {
+    return this.#serial.run(() => this.#read());
+  }
+
+  async #read(): Promise<void> {
+    if (!this.#started) await this.#takeUp();
+    if (this.#renewing) await this.#renew();
+    if (this.#renewing) return;
+    await this.#drain(this.#current);
+    if (this.#position < (this.#options.limit ?? 4 << 20)) return;
+    await rename(this.#current, this.#old);
+    this.#renewing = true;
+    await this.#options.reopen();
+  }
+
+  /** The first time: what an earlier agent has left. */
+  async #takeUp(): Promise<void> {
+    const known = /^counted (\{.*\})$/m.exec(await textOf(this.#current));
+    if (known?.[1] !== undefined) {
+      this.#options.journal.restore(known[1]);
+      await rm(this.#old, { force: true });
+    } else if ((await sizeOf(this.#old)) > 0) {
+      this.#renewing = true;
+      // That agent may have ended before it could say so.
+      if ((await sizeOf(this.#current)) === 0) await this.#options.reopen();
+    }
+    this.#started = true;
+  }
+
+  async #renew(): Promise<void> {
+    // Asked first: once there is a new file, nothing is added to the old one.
+    const reopened = (await sizeOf(this.#current)) > 0;
+    await this.#drain(this.#old);
+    if (!reopened) return;
+    await appendFile(this.#current, `counted ${this.#options.journal.save()}\n`);
+    await rm(this.#old, { force: true });
+    this.#renewing = false;
+    this.#position = 0;
+    this.#rest = '';
+  }
+
+  async #drain(file: string): Promise<void> {
+    const handle = await ifThere(open(file, 'r'));
+    if (!handle) return;
+    try {
+      const buffer = Buffer.alloc(chunk);
+      for (;;) {
+        const { bytesRead } = await handle.read(buffer, 0, chunk, this.#position);
+        if (bytesRead === 0) return;
+        this.#position += bytesRead;
+        // stunnel writes ASCII only where the journal looks.
+        const lines = (this.#rest + buffer.toString('latin1', 0, bytesRead)).split('\n');
+        this.#rest = lines.pop() ?? '';
+        for (const line of lines) this.#options.journal.feed(line);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+async function textOf(file: string): Promise<string> {
+  return (await ifThere(readFile(file, 'latin1'))) ?? '';
+}
+
+async function sizeOf(file: string): Promise<number> {
+  return (await ifThere(stat(file)))?.size ?? 0;
+}
+
+/** Undefined when there is no such file. */
+async function ifThere<T>(opened: Promise<T>): Promise<T | undefined> {
+  try {
+    return await opened;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+import path from 'node:path';
+import { SciStreamError } from '../../../../core/errors.js';
+import { pskIdentity } from '../../../../core/protection.js';
+import type { ProxyKind, ProxySettings } from '../proxy.js';
+import { StunnelControl } from './control.js';
+import { logName, serviceName } from './journal.js';
+import { nobodysCertificate } from './nobody.js';
+
+const secretsName = 'psk.txt';
+const nobodyName = 'nobody.pem';
+
+/** stunnel counts milliseconds in 32 bits, so that this is the longest it can wait: 24 days. */
+const longestSeconds = 2_147_483;
+
+/**
+ * stunnel with TLS 1.3 and a key that both ends hold. A reload closes the listeners and opens them again: for about a
+ * millisecond connections are refused, and those it has not accepted yet are reset; connections that are open stay.
+ * With `legacyPeer` it pairs with a stunnel that is configured as the Python implementation does: TLS 1.2 with the one suite
+ * PSK-NULL-SHA256, so that peers are authenticated and the data is not encrypted.
+ */
+export const stunnel: ProxyKind = {
+  program: {
+    name: 'stunnel',
+    commands: ['stunnel4', 'stunnel'],
+    packages: ['stunnel4'],
+    versionArguments: ['-version'],
+    versionPattern: /\bstunnel (\d+\.\d+\S*) on /,
+  },
+  capabilities: { security: ['tls-psk'], udp: false, rate: false },
+  template: 'stunnel.conf.j2',
+
+  values(settings) {
+    return {
+      log: path.posix.join(settings.folder, logName),
+      secrets: path.posix.join(settings.folder, secretsName),
+      nobody: path.posix.join(settings.folder, nobodyName),
+      identity: pskIdentity,
+      client: settings.wan === 'target',
+      legacyPeer: settings.legacyPeer,
+      connectSeconds: 10,
+      handshakeSeconds: 10,
+      idleSeconds: idleSeconds(settings.idleTimeoutMs),
+      streams: settings.streams.map((stream, index) => ({ name: serviceName(index), ...stream })),
+    };
+  },
+
+  files(settings) {
+    const secrets = { name: secretsName, content: `${pskIdentity}:${keyOf(settings)}\n` };
+    return settings.wan === 'target' ? [secrets, { name: nobodyName, content: nobodysCertificate() }] : [secrets];
+  },
+
+  arguments(configuration) {
+    return [configuration];
+  },
+
+  control(options) {
+    return new StunnelControl(options);
+  },
+};
+
+function idleSeconds(ms: number): number {
+  return ms === 0 ? longestSeconds : Math.min(Math.ceil(ms / 1000), longestSeconds);
+}
+
+function keyOf({ protection }: ProxySettings): string {
+  if (protection.kind === 'tls-psk') return Buffer.from(protection.key.expose()).toString('hex');
+  throw new SciStreamError('NOT_IMPLEMENTED', 'stunnel forwards with a key only; ask for the security tls-psk.');
+}
