@@ -103,8 +103,7 @@ async function makeRootFiles() {
 
 async function importImage(docker, name, files, skeleton) {
   const programs = files.filter((file) => /\/s?bin\/|\.so$/.test(file));
-  const { stdout } = await run('ldd', programs);
-  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, file]) => file);
+  const libraries = [...(await librariesOf(programs)), ...(await loadedLate())];
   const members = [...new Set([...files, ...libraries])].map((file) => file.slice(1));
   const tar = spawn('tar', ['-C', '/', '--dereference', '-c', ...members, '-C', skeleton, '.'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -116,6 +115,16 @@ async function importImage(docker, name, files, skeleton) {
   });
   const [code] = await packed;
   if (code !== 0) throw new Error(`the image of ${name} could not be packed`);
+}
+
+async function librariesOf(programs) {
+  const { stdout } = await run('ldd', programs);
+  return [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, file]) => file);
+}
+
+/** What the C library loads only when a thread ends; Node is linked with it. */
+async function loadedLate() {
+  return (await librariesOf([process.execPath])).filter((file) => file.includes('libgcc_s'));
 }
 
 async function stop() {

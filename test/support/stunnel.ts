@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { formatEndpoint, parseEndpoints } from '../../src/core/endpoint.js';
 import { SciStreamError } from '../../src/core/errors.js';
 import type { ProxyControl, ProxySettings } from '../../src/data/engines/proxy/proxy.js';
-import { stunnel } from '../../src/data/engines/proxy/stunnel/stunnel.js';
+import { stunnel } from '../../src/data/engines/proxy/stunnel/kind.js';
 import { render } from '../../src/data/engines/proxy/template.js';
 import { PortPool } from '../../src/data/ports.js';
 import type { Running } from '../../src/data/runners/runner.js';

@@ -65,7 +65,8 @@ async function janus(): Promise<Setting> {
     generation: '2026',
     run: ({ image, arguments: given }) => {
       const engine = engines.find((name) => image.startsWith(name)) ?? 'haproxy';
-      return spawn(commands[engine], given, { stdio: ['ignore', 'pipe', 'pipe'] });
+      // A container dies with its first process.
+      return spawn(commands[engine], given, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     },
   });
   const place = ['--janus-url', double.url.href, '--janus-user', 'scientist', '--janus-instance', 'gateway'];
@@ -75,7 +76,9 @@ async function janus(): Promise<Setting> {
       env: { SCISTREAM_S2DS_JANUS_PASSWORD: 'open sesame' },
     },
     kill: () => {
-      for (const { process } of double.containers.all.values()) process?.kill('SIGKILL');
+      for (const container of double.containers.all.values()) {
+        if (container.process?.pid !== undefined) process.kill(-container.process.pid, 'SIGKILL');
+      }
       return Promise.resolve();
     },
     isGone: ({ id }) => Promise.resolve(!existsSync(`${volume}/${id}`) && double.containers.all.size === 0),

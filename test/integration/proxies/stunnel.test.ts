@@ -11,7 +11,7 @@ import type { Counters } from '../../../src/data/engines/engine.js';
 import type { ProxyControl } from '../../../src/data/engines/proxy/proxy.js';
 import { Journal } from '../../../src/data/engines/proxy/stunnel/journal.js';
 import { LogFile } from '../../../src/data/engines/proxy/stunnel/log-file.js';
-import { stunnel } from '../../../src/data/engines/proxy/stunnel/stunnel.js';
+import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
 import { fast, forward, psk } from '../../support/engine.js';
 import { Payload } from '../../support/payload.js';
 import { requirePrograms } from '../../support/requires.js';

@@ -96,7 +96,7 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
   it('S3 does not take an id that is no name, nor removes a folder that is not its own', async () => {
     const { runner, options } = await setUp();
     for (const id of ['../../etc', '', '.', 'a/b', 'a b', '-x', 'x\ny']) {
-      await expect(runner.place(id)).rejects.toMatchObject({ code: 'SERVER_ERR' });
+      await expect(runner.place(id)).rejects.toMatchObject({ code: 'BAD_FORMAT' });
     }
     for (const folder of ['/etc', options.folder, path.join(options.folder, 'a', '..', '..', 'b')]) {
       await expect(runner.remove({ folder, seenAs: folder })).rejects.toMatchObject({ code: 'SERVER_ERR' });
