@@ -9,7 +9,7 @@ export async function runnerOptions(settings: ProxySettings, socket: string): Pr
   const { dockerHost, haproxyImage, nginxImage, stunnelImage } = settings;
   const images = { haproxy: haproxyImage, nginx: nginxImage, stunnel: stunnelImage };
   // Beside the socket, which no other data server has.
-  const folder = path.join(path.dirname(socket), `${path.basename(socket, '.sock')}.reservations`);
+  const folder = path.join(path.dirname(socket), `${path.basename(socket, '.sock')}.d`);
   const janus = await janusOptions(settings, images);
   return { folder, docker: { host: dockerHost, images, gateway: folder }, ...(janus ? { janus } : {}) };
 }

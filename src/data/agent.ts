@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { show } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
@@ -89,7 +89,7 @@ export class Agent implements AsyncDisposable {
     const protection = protectionFor(type, options);
     assertCapable(type, maxRate);
     const lease = await this.ports.reserve(options.numListeners, options.preferredPorts);
-    const stream = { id: randomUUID(), role, transport, protection, maxRate };
+    const stream = { id: newId(), role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease);
     reservation.annotate(annotations);
     await this.#record(reservation);
@@ -176,6 +176,11 @@ export class Agent implements AsyncDisposable {
     starting.catch(() => this.#engines.delete(kind));
     return starting;
   }
+}
+
+/** Short, as it is part of the paths of Unix sockets, which have little room; never used again. */
+function newId(): string {
+  return randomBytes(8).toString('hex');
 }
 
 function assertCapable(type: DataServerType, maxRate: number): void {

@@ -12,7 +12,7 @@ import type { Targets } from './engines/engine.js';
 const endpoint = z.string().transform(parseEndpoint);
 
 const schema = z.strictObject({
-  id: z.uuid(),
+  id: z.string().regex(/^[0-9a-f]{16}$/),
   type: z.string(),
   role: z.string().transform(parseRole),
   security: z.string(),

@@ -58,7 +58,7 @@ export class Stage {
   }
 
   get folder(): string {
-    return `${this.#options.dir ?? ''}/s2ds.reservations/${this.id}`;
+    return `${this.#options.dir ?? ''}/s2ds.d/${this.id}`;
   }
 
   async point(target: string): Promise<void> {
