@@ -72,6 +72,8 @@ async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
   const server = await ControlServer.start({
     ...config,
     version,
+    // Such a peer knows no other key.
+    pskFromUid: config.pskFromUid || config.legacyStunnelPeer,
     verifier: none,
     ...(certificate ? { tls: { cert: certificate.cert, key: certificate.key } } : {}),
     agentCommand: [
@@ -92,13 +94,21 @@ async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
 }
 
 /** What an operator should know who did not mean it. */
-function warnOfWeakness({ pskFromUid }: S2csConfig, { security, address }: ControlServer, logger: Logger): void {
+function warnOfWeakness(
+  { pskFromUid, legacyStunnelPeer }: S2csConfig,
+  { security, address }: ControlServer,
+  logger: Logger,
+): void {
   if (security === 'none' && !isLoopback(address.host)) {
     logger.warn(
       'streams between facilities are not encrypted, and who reaches their ports can use them, unless a client asks for tls-psk',
     );
   }
-  if (pskFromUid) {
+  if (legacyStunnelPeer) {
+    logger.warn(
+      'streams are not encrypted, and who knows a uid can take its stream: gateways of the Python implementation are paired with',
+    );
+  } else if (pskFromUid) {
     logger.warn(
       'a session without a key uses its uid as the key (--psk-from-uid): who knows the uid can read the stream',
     );

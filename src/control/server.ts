@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Verifier } from '../auth/verifier.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { messageOf } from '../core/errors.js';
+import { messageOf, SciStreamError } from '../core/errors.js';
 import { capacityOf, type PortRange } from '../core/port-range.js';
 import type { Security } from '../core/protection.js';
 import { Scope } from '../core/scope.js';
@@ -36,6 +36,8 @@ export interface ControlServerOptions {
   security?: Security | undefined;
   /** A session without a key uses its uid as the key, as version 1 does. */
   pskFromUid: boolean;
+  /** Asked of the data server; of use for stunnel only. */
+  legacyStunnelPeer?: boolean;
   enforceV1Rate: boolean;
   /** PEM; absent: no TLS. */
   tls?: { cert: string; key: string };
@@ -118,6 +120,9 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
   const { clock, logger, setupTimeoutMs, maxSessions } = options;
   const { types, name } = await agent.client.info({});
   const type = chooseType(options.type, types);
+  if (options.legacyStunnelPeer && type.engine !== 'stunnel') {
+    throw new SciStreamError('BAD_FORMAT', `--legacy-stunnel-peer needs a --type of stunnel, not ${type.name}.`);
+  }
   const gateway = new Gateway(agent.client, type);
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);

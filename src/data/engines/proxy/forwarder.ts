@@ -80,6 +80,9 @@ export class ProxyForwarder implements Forwarder {
       opening.defer(() => runner.remove(place));
       const parts = { kind, runner, place, templateDir: this.#settings.templateDir, options: this.#options, logger };
       const configuration = new Configuration(parts);
+      if (this.#settings.legacyStunnelPeer) {
+        logger.warn('this stream is not encrypted: its other end is a gateway of the Python implementation');
+      }
       await configuration.write(this.#settingsFor(targets, place.seenAs));
       const supervisor = opening.use(
         new Supervisor({
