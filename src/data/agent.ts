@@ -92,7 +92,12 @@ export class Agent implements AsyncDisposable {
     const stream = { id: newId(), role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease);
     reservation.annotate(annotations);
-    await this.#record(reservation);
+    try {
+      await this.#record(reservation);
+    } catch (error) {
+      await reservation[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#logger.info({ reservation: reservation.id, type: type.name, listeners: reservation.listeners }, 'reserved');
     return reservation;
   }
@@ -123,8 +128,9 @@ export class Agent implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
-    await Promise.all([...this.#engines.values()].map(async (engine) => (await engine)[Symbol.asyncDispose]()));
+    await using scope = new Scope();
+    for (const engine of this.#engines.values()) scope.defer(async () => (await engine)[Symbol.asyncDispose]());
+    await Promise.allSettled(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
   }
 
   /** Owns the lease, also when it fails. */

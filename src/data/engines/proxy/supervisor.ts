@@ -1,5 +1,6 @@
 import { Backoff } from '../../../core/backoff.js';
 import type { Clock } from '../../../core/clock.js';
+import { Deadline } from '../../../core/deadline.js';
 import { orAborted } from '../../../core/deferred.js';
 import { messageOf, SciStreamError } from '../../../core/errors.js';
 import { Serial } from '../../../core/serial.js';
@@ -104,15 +105,16 @@ export class Supervisor implements AsyncDisposable {
   async #ready(running: Running, control: ProxyControl): Promise<void> {
     const { program, listeners, transport } = this.#options.job();
     const over = new AbortController();
-    const deadline = AbortSignal.any([AbortSignal.timeout(readyMs), this.#stop.signal, over.signal]);
+    using deadline = new Deadline(readyMs, this.#stop.signal, over.signal);
+    const { signal } = deadline;
     void running.ended.then((reason) => {
       over.abort(new SciStreamError('SERVER_ERR', `${program.name} could not be started: ${reason}`));
     });
-    await orAborted(control.ready(deadline), deadline);
+    await orAborted(control.ready(signal), signal);
     if (transport === 'udp') return;
     for (const { host, port } of listeners) {
       const what = `${program.name} listening at port ${port}`;
-      await until(what, readyMs, async () => (await probePort(host, port)) === undefined, deadline);
+      await until(what, readyMs, async () => (await probePort(host, port)) === undefined, signal);
     }
   }
 

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { SciStreamError } from '../../../../core/errors.js';
 import { pskIdentity } from '../../../../core/protection.js';
@@ -51,6 +52,11 @@ export const stunnel: ProxyKind = {
 
   arguments(configuration) {
     return [configuration];
+  },
+
+  async prepare({ folder }) {
+    // Its end came while the log was renewed, perhaps; what it had counted is counted already.
+    for (const name of [logName, `${logName}.old`]) await rm(path.join(folder, name), { force: true });
   },
 
   control(options) {
