@@ -88,7 +88,10 @@ export class ProxyForwarder implements Forwarder {
         new Supervisor({
           runner,
           job: () => configuration.job,
-          prepare: () => kind.prepare?.(place) ?? Promise.resolve(),
+          prepare: async () => {
+            await kind.prepare?.(place);
+            await configuration.followed();
+          },
           control: (running) =>
             kind.control({
               place,
@@ -96,6 +99,7 @@ export class ProxyForwarder implements Forwarder {
               settings: this.#settingsFor(this.#targets ?? targets, place.seenAs),
               logger,
             }),
+          follow: (control) => configuration.apply(control, this.#settingsFor(targets, place.seenAs)),
           onLost: () => {
             this.#totals.restart();
             this.#connections = [];
@@ -121,7 +125,7 @@ export class ProxyForwarder implements Forwarder {
     const settings = this.#settingsFor(targets, proxy.configuration.job.place.seenAs);
     await proxy.supervisor.with(async (control) => {
       await proxy.configuration.write(settings);
-      await control?.apply(settings);
+      if (control) await proxy.configuration.apply(control, settings);
     });
   }
 
