@@ -58,7 +58,7 @@ describe.runIf(there)('haproxy', () => {
     const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
     expect(haproxy.arguments('file', 'folder')).toContain('-db');
     expect(await proxy.configuration()).not.toMatch(/^\s*daemon/m);
-    await proxy.running?.[Symbol.asyncDispose]();
+    await proxy.running[Symbol.asyncDispose]();
     await expect(connect(proxy.address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 

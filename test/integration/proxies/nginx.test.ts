@@ -76,21 +76,21 @@ describe.runIf(there)('nginx', () => {
     await proxy.update([target.address]);
     // The same again is no change.
     await proxy.update([target.address]);
-    const names = await readdir(proxy.settings.folder);
+    const names = await readdir(proxy.folder);
     expect(names.filter((name) => name.endsWith('.sock'))).toHaveLength(1);
     expect(names).toContain('nginx.pid');
   });
 
   it('says so when nginx does not follow', async () => {
     const proxy = await TestProxy.start(nginx, { targets: [(await saying('hello')).address] });
-    await proxy.running?.crash();
+    await proxy.crash();
     await expect(proxy.update([(await saying('other')).address])).rejects.toMatchObject({ code: 'SERVER_ERR' });
   });
 
   it('R5: stays in the foreground, and is gone with its workers when it was told to end', async () => {
     const proxy = await TestProxy.start(nginx, { targets: [(await echo()).address] });
     expect(await proxy.configuration()).toMatch(/^daemon off;$/m);
-    await proxy.running?.[Symbol.asyncDispose]();
+    await proxy.running[Symbol.asyncDispose]();
     await expect(connect(proxy.address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 });
