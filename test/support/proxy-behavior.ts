@@ -177,6 +177,25 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     expect(await proxy.control.counters()).toMatchObject({ totalConnections: 1, bytesIn: 5, bytesOut: 5 });
   });
 
+  it.each(['wrote', 'never wrote'])(
+    'follows an agent after a crash to targets that the one before %s, and keeps its connections',
+    async (how) => {
+      const [before, after] = [await echo(), await saying('after')];
+      const proxy = await TestProxy.start(kind, { targets: [before.address] });
+      const open = await connect(proxy.address);
+      open.write('open before');
+      await once(open, 'readable');
+      if (how === 'wrote') await proxy.write([after.address]);
+      const forwarder = await proxy.successor([after.address]);
+      for (let index = 0; index < 4; index++) expect(await ask(proxy.address)).toBe('after');
+      open.end(' and after');
+      expect(String(await readAll(open))).toBe('open before and after');
+      await until('all being counted', 5_000, () => forwarder.counters().totalConnections === 5);
+      await forwarder.update([[parseEndpoint(before.address)]]);
+      expect(await ask(proxy.address)).toBe('?');
+    },
+  );
+
   it('says when the program does not answer, and when the path of its folder is too long', async () => {
     const proxy = await TestProxy.start(kind, { targets: ['192.0.2.7:5000'] });
     await proxy.crash();

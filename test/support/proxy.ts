@@ -3,6 +3,8 @@ import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { formatEndpoint, type Endpoint } from '../../src/core/endpoint.js';
 import { Configuration } from '../../src/data/engines/proxy/configuration.js';
+import type { Forwarder, ForwarderOptions } from '../../src/data/engines/engine.js';
+import { ProxyForwarder } from '../../src/data/engines/proxy/forwarder.js';
 import type { ProxyControl, ProxyKind, ProxySettings } from '../../src/data/engines/proxy/proxy.js';
 import { PortPool } from '../../src/data/ports.js';
 import type { Place, Running } from '../../src/data/runners/runner.js';
@@ -113,10 +115,15 @@ export class TestProxy {
 
   /** Points listener i at `targets[i]`. */
   async update(targets: readonly string[]): Promise<void> {
+    await this.write(targets);
+    await this.#configuration().apply(this.control, this.settings);
+  }
+
+  /** The half of an update after which an agent may crash. */
+  async write(targets: readonly string[]): Promise<void> {
     const listeners = this.settings.streams.map(({ listener }) => listener);
     this.settings = { ...this.settings, streams: streamsOf(listeners, targets) };
     await this.configure();
-    await this.#configuration().apply(this.control, this.settings);
   }
 
   configuration(): Promise<string> {
@@ -134,13 +141,30 @@ export class TestProxy {
     return this.#bench.log.lines.map(({ msg }) => msg).join('\n');
   }
 
-  #configuration(): Configuration {
-    const { transport, protection, maxRate, streams } = this.settings;
+  /** What an agent that comes after this one has, pointed at `targets`. */
+  async successor(targets: readonly string[]): Promise<Forwarder> {
+    const { workers, bufferSize, idleTimeoutMs, legacyPeer } = this.settings;
     const { logger } = this.#bench.log;
+    const usual = { portable: false, socketBuffer: 0, logger };
+    const settings = { workers, bufferSize, idleTimeoutMs, legacyStunnelPeer: legacyPeer, ...usual };
+    const forwarder = new ProxyForwarder(this.kind, this.#bench.runner, settings, this.#options());
+    onTestFinished(() => forwarder[Symbol.asyncDispose]());
+    await forwarder.update(targetsOf(targets));
+    return forwarder;
+  }
+
+  #configuration(): Configuration {
+    const { runner, log } = this.#bench;
+    const [place, options] = [this.#place, this.#options()];
+    return new Configuration({ kind: this.kind, runner, place, templateDir: undefined, options, logger: log.logger });
+  }
+
+  #options(): ForwarderOptions {
+    const { wan, transport, protection, maxRate, streams } = this.settings;
     const listeners = streams.map(({ listener }) => listener);
-    const options = { id: 'reservation', listeners, role: 'PROD', transport, protection, maxRate, logger } as const;
-    const { runner } = this.#bench;
-    return new Configuration({ kind: this.kind, runner, place: this.#place, templateDir: undefined, options, logger });
+    const role = wan === 'listener' ? 'PROD' : 'CONS';
+    const { logger } = this.#bench.log;
+    return { id: 'reservation', listeners, role, transport, protection, maxRate, logger };
   }
 }
 

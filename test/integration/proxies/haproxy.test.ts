@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseEndpoint } from '../../../src/core/endpoint.js';
 import { until } from '../../../src/core/until.js';
@@ -67,6 +69,15 @@ describe.runIf(there)('haproxy', () => {
     const thief = await TestProxy.place(haproxy, { targets: [(await serve(() => undefined)).address] });
     thief.settings = { ...thief.settings, streams: proxy.settings.streams };
     await thief.configure();
-    await expect(thief.start()).rejects.toThrow(/Address already in use/);
+    await expect(thief.start()).rejects.toThrow(/exit code 1/);
+    expect(thief.output).toContain('Address already in use');
+  });
+
+  it('is started anew when it does not answer an agent after a crash', async () => {
+    const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
+    await rm(path.join(proxy.folder, 'admin.sock'));
+    await proxy.successor([(await saying('anew')).address]);
+    expect(await ask(proxy.address)).toBe('anew');
+    expect(proxy.output).toContain('its connections are lost');
   });
 });

@@ -241,6 +241,28 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     await settled(producer.adopt(), { totalConnections: 4, openConnections: 1, bytesIn: 12, bytesOut: 12 });
   });
 
+  it.each(['wrote', 'never wrote'])('follows an agent after a crash to targets that the one before %s', async (how) => {
+    const { address, producer } = await twoStunnels((await echo()).address);
+    const open = await connect(address);
+    open.write('open before');
+    await settled(producer.control, { bytesOut: 11 });
+    const other = await saying('after');
+    if (how === 'wrote') await producer.write([other.address]);
+    await producer.successor([other.address]);
+    expect(await exchange(address, '')).toBe('after');
+    open.end(' and after');
+    expect((await readAll(open)).toString()).toBe('open before and after');
+  });
+
+  it('is not reloaded for an agent after a crash that wants the same', async () => {
+    const application = await echo();
+    const { address, producer } = await twoStunnels(application.address);
+    await producer.successor([application.address]);
+    expect(await exchange(address, 'hello')).toBe('hello');
+    const log = await readFile(path.join(producer.folder, 'stunnel.log'), 'utf8');
+    expect(log.match(/Configuration successful/g)).toHaveLength(1);
+  });
+
   it('cuts a silent connection after the idle time, if one is set', async () => {
     const application = await echo();
     const protection = psk();

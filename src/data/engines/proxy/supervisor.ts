@@ -10,6 +10,8 @@ import type { Job, ProgramRunner, Running } from '../../runners/runner.js';
 import type { ProxyControl } from './proxy.js';
 
 const readyMs = 15_000;
+/** For one that serves already. */
+const answerMs = 5_000;
 const firstPauseMs = 200;
 const longestPauseMs = 30_000;
 /** A program that has run so long did not die of its own start. */
@@ -114,7 +116,7 @@ export class Supervisor implements AsyncDisposable {
   async #serving(running: Running, follow?: SupervisorOptions['follow']): Promise<Program> {
     const control = this.#options.control(running);
     try {
-      await this.#ready(running, control);
+      await this.#ready(running, control, follow ? answerMs : readyMs);
       await follow?.(control);
       return { running, control };
     } catch (error) {
@@ -125,10 +127,10 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** The program says that it serves, and its ports are taken. */
-  async #ready(running: Running, control: ProxyControl): Promise<void> {
+  async #ready(running: Running, control: ProxyControl, ms: number): Promise<void> {
     const { program, listeners, transport } = this.#options.job();
     const over = new AbortController();
-    const deadline = AbortSignal.any([AbortSignal.timeout(readyMs), this.#stop.signal, over.signal]);
+    const deadline = AbortSignal.any([AbortSignal.timeout(ms), this.#stop.signal, over.signal]);
     void running.ended.then((reason) => {
       over.abort(new SciStreamError('SERVER_ERR', `${program.name} could not be started: ${reason}`));
     });
@@ -136,7 +138,7 @@ export class Supervisor implements AsyncDisposable {
     if (transport === 'udp') return;
     for (const { host, port } of listeners) {
       const what = `${program.name} listening at port ${port}`;
-      await until(what, readyMs, async () => (await probePort(host, port)) === undefined, deadline);
+      await until(what, ms, async () => (await probePort(host, port)) === undefined, deadline);
     }
   }
 
