@@ -158,7 +158,13 @@ export class SessionManager {
   async failLost(reason: string): Promise<void> {
     // Before it is asked, as sessions that get their ports meanwhile would not be in its answer.
     const held = [...this.#sessions.values()].filter(({ ports }) => ports !== undefined);
-    const found = new Set((await this.#options.gateway.list()).map(({ id }) => id));
+    const reservations = await this.#options.gateway.list();
+    const found = new Set(reservations.map(({ id }) => id));
+    // Released while no agent was there to hear it.
+    for (const { id, annotations } of reservations) {
+      const stored = fromAnnotations(annotations);
+      if (stored && !this.#sessions.has(stored.identity.uid)) await this.#options.gateway.release(id);
+    }
     const lost = held.filter(({ ports }) => ports && !found.has(ports.id));
     await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
   }

@@ -18,7 +18,7 @@ import { start } from './program.js';
 
 const startLine = z.object({ address: z.string(), certificate: z.string().optional(), stateDir: z.string() });
 /** What a control server may leave in its state folder. */
-const lasting = ['s2ds.log', 'server.crt', 'server.key'];
+const lasting = ['s2ds.log', 'server.crt', 'server.key', 's2ds.d'];
 
 /** Tests that open one end and talk to its listeners in plain TCP are the rule; the others say so. */
 const usual = ['--json', '--port', '0', '--port-range', '0', '--security', 'none'];
@@ -133,7 +133,7 @@ export class Facility {
     const { code, stderr } = await this.program.kill('SIGTERM');
     expect(code, stderr).toBe(0);
     expect(isRunning(pid), `s2ds ${pid} still runs`).toBe(false);
-    const left = (await readdir(this.stateDir)).filter((file) => !lasting.includes(file));
+    const left = (await readdir(this.stateDir, { recursive: true })).filter((file) => !lasting.includes(file));
     expect(left, 'files left in the state folder').toEqual([]);
   }
 }
