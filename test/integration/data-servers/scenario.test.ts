@@ -12,7 +12,7 @@ import { startJanus, type JanusDouble } from '../../support/janus/controller.js'
 import { Payload } from '../../support/payload.js';
 import { requirePrograms } from '../../support/requires.js';
 import { echoesLine, named, Stage } from '../../support/stage.js';
-import { accepts, hashAll } from '../../support/tcp.js';
+import { accepts } from '../../support/tcp.js';
 
 /** What a type needs around it, and how its program is killed. */
 interface Setting {
@@ -106,8 +106,7 @@ describe.each(types)('a stream of data server type $type', ({ type, set }) => {
     const payload = new Payload(megabytes);
     const { socket: bulk, name } = await stage.enter();
     expect(name).toBe('1');
-    const [received] = await Promise.all([hashAll(bulk), payload.sendTo(bulk)]);
-    expect(received).toEqual({ hash: payload.hash, bytes: payload.bytes });
+    expect(await payload.echoedBy(bulk)).toEqual({ hash: payload.hash, bytes: payload.bytes });
 
     const { socket: early } = await stage.enter();
     await stage.point(two.address);

@@ -312,8 +312,8 @@ async function hashInSteps(socket: Socket, step: number, gates: readonly Deferre
 
 async function crosses(address: string, payload: Payload): Promise<void> {
   const socket = await connect(address);
-  void payload.sendTo(socket);
-  expect(await hashAll(socket)).toEqual({ hash: payload.hash, bytes: payload.bytes });
+  expect(await payload.echoedBy(socket)).toEqual({ hash: payload.hash, bytes: payload.bytes });
+  socket.end();
 }
 
 /** The counters once they are so. */
