@@ -84,10 +84,10 @@ export class ControlServer {
         });
       };
       agent.onLost = () => {
-        if (!facility.gateway.outlivesAgent) ending(facility.sessions.failAll(agentGone));
+        ending(facility.sessions.failEmbedded(agentGone));
       };
       agent.onBack = () => {
-        ending(facility.sessions.failLost(agentGone));
+        ending(facility.sessions.reconcile(agentGone));
       };
       await facility.sessions.restore();
       const rpc = await RpcServer.listen({
@@ -113,6 +113,7 @@ export class ControlServer {
     scope.defer(() => this.#agent.stop());
     scope.defer(() => this.#rpc.close(closeGraceMs));
     scope.defer(() => this.#sessions.drain());
+    if (this.#sessions.mayOutliveAgent) scope.defer(() => this.#agent.revive());
   }
 }
 
@@ -123,7 +124,7 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
   if (options.legacyStunnelPeer && type.engine !== 'stunnel') {
     throw new SciStreamError('BAD_FORMAT', `--legacy-stunnel-peer needs a --type of stunnel, not ${type.name}.`);
   }
-  const gateway = new Gateway(agent.client, type);
+  const gateway = new Gateway(agent.client, type.name, types);
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);
   };

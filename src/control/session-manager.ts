@@ -1,5 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
+import type { Reservation } from '../gen/scistream/data/v1/data_pb.js';
 import type { Logger } from '../observe/logger.js';
 import type { Role } from '../core/identity.js';
 import { isFinal } from '../core/session.js';
@@ -149,18 +150,34 @@ export class SessionManager {
     }
   }
 
-  /** The agent and all it carried have gone. */
-  async failAll(reason: string): Promise<void> {
-    await this.#endAll((session) => session.end('fail', 'agent', reason));
+  /** The agent has gone, and the streams that lived in it. */
+  async failEmbedded(reason: string): Promise<void> {
+    const lost = [...this.#sessions.values()].filter((session) => !this.#outlivesAgent(session));
+    await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
   }
 
-  /** Another agent has taken over what it could: the sessions of the rest are over. */
-  async failLost(reason: string): Promise<void> {
+  /**
+   * Another agent has taken over what it could: sessions of the rest are over, and what it carries for sessions that have
+   * ended without an agent is given back.
+   */
+  async reconcile(reason: string): Promise<void> {
     // Before it is asked, as sessions that get their ports meanwhile would not be in its answer.
     const held = [...this.#sessions.values()].filter(({ ports }) => ports !== undefined);
-    const found = new Set((await this.#options.gateway.list()).map(({ id }) => id));
-    const lost = held.filter(({ ports }) => ports && !found.has(ports.id));
+    const found = await this.#options.gateway.list();
+    const ids = new Set(found.map(({ id }) => id));
+    const lost = held.filter(({ ports }) => ports && !ids.has(ports.id));
+    const stale = found.filter((reservation) => this.#isStale(reservation));
+    await Promise.all(stale.map(({ id }) => this.#context.releaseReserved(id)));
     await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
+  }
+
+  /** Whether there can be programs that only an agent can end. */
+  get mayOutliveAgent(): boolean {
+    const { gateway } = this.#options;
+    return (
+      gateway.outlivesAgent(gateway.type) ||
+      [...this.#sessions.values()].some((session) => this.#outlivesAgent(session))
+    );
   }
 
   /** Takes no more sessions and releases those there are. */
@@ -185,6 +202,19 @@ export class SessionManager {
     const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
     if (failures.length > 0)
       throw new AggregateError(failures, `${failures.length} sessions could not be ended cleanly.`);
+  }
+
+  #outlivesAgent({ ports }: Session): boolean {
+    const { gateway } = this.#options;
+    return gateway.outlivesAgent(ports?.type ?? gateway.type);
+  }
+
+  /** Reserved for a session that is over. Those of other versions are not ours to judge. */
+  #isStale({ id, annotations }: Reservation): boolean {
+    const stored = fromAnnotations(annotations);
+    if (!stored) return false;
+    const session = this.#sessions.get(stored.identity.uid);
+    return !session || isFinal(session.state) || (session.ports !== undefined && session.ports.id !== id);
   }
 
   #admit(uid: string): void {
