@@ -10,8 +10,8 @@ const programs: ProgramName[] = ['s2cs', 's2ds', 's2uc', 'appctrl'];
 describe('the documents', () => {
   it('R25 the first stream by hand works as the README says, command by command', async () => {
     const blocks = (await fencedShell('README.md')).filter((block) => /s2cs|nc |s2uc/.test(block));
-    expect(blocks).toHaveLength(4);
-    const [facilities, produce, consume, manage] = await elsewhere(blocks);
+    expect(blocks).toHaveLength(5);
+    const [facilities, produce, consume, manage, check] = await elsewhere(blocks);
     const servers = bash(`${facilities ?? ''}\nwait`);
     await until('both facilities being ready', 20_000, () => servers.stdout.match(/listens at/g)?.length === 2);
     const producer = bash(produce ?? '');
@@ -23,6 +23,7 @@ describe('the documents', () => {
     await producer.shows(/^hello back$/m);
     const managed = await bash(manage ?? '').finished;
     expect(managed.stdout, managed.stderr).toMatch(/^UID .*active.*active.*^Released/ms);
+    expect((await bash(check ?? '').finished).stdout).toMatch(/^relay +ready$/m);
     // As Ctrl-C in each terminal would.
     for (const terminal of [consumer, producer, servers]) {
       for (const pid of await childrenOf(terminal)) process.kill(pid, 'SIGTERM');
