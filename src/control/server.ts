@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Verifier } from '../auth/verifier.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { messageOf, SciStreamError } from '../core/errors.js';
+import { messageOf } from '../core/errors.js';
 import { capacityOf, type PortRange } from '../core/port-range.js';
 import type { Security } from '../core/protection.js';
 import { Scope } from '../core/scope.js';
@@ -11,7 +11,7 @@ import { ControlService } from '../gen/scistream/control/v2/control_pb.js';
 import { recordTransition, type SessionTransition } from '../observe/events.js';
 import type { Logger } from '../observe/logger.js';
 import { RpcServer } from '../platform/rpc-server.js';
-import { chooseSecurity, chooseType } from './data-server-type.js';
+import { assertLegacyPeer, chooseSecurity, chooseType } from './data-server-type.js';
 import type { Facility } from './facility.js';
 import { Gateway } from './gateway.js';
 import { LocalAgent } from './local-agent.js';
@@ -121,9 +121,7 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
   const { clock, logger, setupTimeoutMs, maxSessions } = options;
   const { types, name } = await agent.client.info({});
   const type = chooseType(options.type, types);
-  if (options.legacyStunnelPeer && type.engine !== 'stunnel') {
-    throw new SciStreamError('BAD_FORMAT', `--legacy-stunnel-peer needs a --type of stunnel, not ${type.name}.`);
-  }
+  if (options.legacyStunnelPeer) assertLegacyPeer(type);
   const gateway = new Gateway(agent.client, type.name, types);
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);

@@ -58,10 +58,11 @@ export class Facility {
   }
 
   /** Ports from the system unless `args` say otherwise. */
-  static async start(args: readonly string[] = [], stateDir?: string): Promise<Facility> {
+  static async start(args: readonly string[] = [], stateDir?: string, env?: Record<string, string>): Promise<Facility> {
     const dir = stateDir ?? (await temporaryDir());
     onTestFinished(() => endOrphans(dir));
-    const program = start('s2cs', [...usual, '--state-dir', dir, ...(makesOwn(args) ? [] : shared()), ...args]);
+    const all = [...usual, '--state-dir', dir, ...(makesOwn(args) ? [] : shared()), ...args];
+    const program = start('s2cs', all, env ? { env } : {});
     const [line] = await program.shows(/^\{.*\}$/m);
     const { address, certificate } = startLine.parse(JSON.parse(line));
     const ca = certificate === undefined ? '' : await readFile(certificate, 'utf8');
