@@ -66,7 +66,7 @@ function keyFor({ pskFromUid, logger }: Policy, uid: string): Secret {
   }
   logger.warn(
     { uid },
-    'this session is encrypted with its uid as the key (--psk-from-uid): who knows the uid can read it',
+    'this session has its uid as the key (--psk-from-uid): who knows the uid can take its stream',
   );
   return key;
 }

@@ -10,8 +10,9 @@ import { stunnel } from '../../src/data/engines/proxy/stunnel/kind.js';
 import { render } from '../../src/data/engines/proxy/template.js';
 import { PortPool } from '../../src/data/ports.js';
 import type { Running } from '../../src/data/runners/runner.js';
-import { loggerTo } from './engine.js';
+import { freePort, loggerTo } from './engine.js';
 import { temporaryDir } from './facility.js';
+import { Program } from './program.js';
 import { first } from './v1.js';
 
 export interface StunnelOptions extends Partial<Omit<ProxySettings, 'streams' | 'folder'>> {
@@ -116,4 +117,29 @@ export async function runStunnel(args: readonly string[]): Promise<Running> {
     }),
     [Symbol.asyncDispose]: end,
   };
+}
+
+/** As the Python implementation configures it: S1. Answers where it listens. */
+export async function legacyStunnel(options: { client: boolean; connect: string; key: Uint8Array }): Promise<string> {
+  const folder = await temporaryDir();
+  const [secrets, file] = [path.join(folder, 'key'), path.join(folder, 'stunnel.conf')];
+  await writeFile(secrets, `client1:${Buffer.from(options.key).toString('hex')}\n`, { mode: 0o600 });
+  const address = `127.0.0.1:${await freePort()}`;
+  const lines = [
+    'foreground = yes',
+    'pid =',
+    'debug = info',
+    'ciphers = eNULL',
+    'securityLevel = 0',
+    'sslVersionMax = TLSv1.2',
+    '[stream]',
+    `client = ${options.client ? 'yes' : 'no'}`,
+    `accept = ${address}`,
+    `connect = ${options.connect}`,
+    `PSKsecrets = ${secrets}`,
+    ...(options.client ? ['PSKidentity = client1'] : []),
+  ];
+  await writeFile(file, `${lines.join('\n')}\n`);
+  await new Program('stunnel', [file]).shows(/bound to/, 'stderr');
+  return address;
 }
