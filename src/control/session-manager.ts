@@ -1,12 +1,12 @@
 import type { Endpoint } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
-import type { Reservation } from '../gen/scistream/data/v1/data_pb.js';
 import type { Logger } from '../observe/logger.js';
 import type { Role } from '../core/identity.js';
 import { isFinal } from '../core/session.js';
 import type { Principal } from '../auth/verifier.js';
 import type { Security, Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
+import { isStale, lostSessions, outlivesAgent } from './agent-loss.js';
 import { fromAnnotations } from './annotations.js';
 import { toReserved } from './gateway.js';
 import { Observers } from './observers.js';
@@ -103,7 +103,7 @@ export class SessionManager {
   }
 
   list({ name }: Principal): Session[] {
-    return [...this.#sessions.values()].filter((session) => session.owner === name && !isFinal(session.state));
+    return this.#all.filter((session) => session.owner === name && !isFinal(session.state));
   }
 
   get size(): number {
@@ -152,7 +152,7 @@ export class SessionManager {
 
   /** The agent has gone, and the streams that lived in it. */
   async failEmbedded(reason: string): Promise<void> {
-    const lost = [...this.#sessions.values()].filter((session) => !this.#outlivesAgent(session));
+    const lost = this.#all.filter((session) => !outlivesAgent(session, this.#options.gateway));
     await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
   }
 
@@ -162,22 +162,17 @@ export class SessionManager {
    */
   async reconcile(reason: string): Promise<void> {
     // Before it is asked, as sessions that get their ports meanwhile would not be in its answer.
-    const held = [...this.#sessions.values()].filter(({ ports }) => ports !== undefined);
+    const held = this.#all.filter(({ ports }) => ports !== undefined);
     const found = await this.#options.gateway.list();
-    const ids = new Set(found.map(({ id }) => id));
-    const lost = held.filter(({ ports }) => ports && !ids.has(ports.id));
-    const stale = found.filter((reservation) => this.#isStale(reservation));
+    const stale = found.filter((reservation) => isStale(reservation, this.#sessions));
     await Promise.all(stale.map(({ id }) => this.#context.releaseReserved(id)));
-    await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
+    await this.#endAll((session) => session.end('fail', 'agent', reason), lostSessions(held, found));
   }
 
   /** Whether there can be programs that only an agent can end. */
   get mayOutliveAgent(): boolean {
     const { gateway } = this.#options;
-    return (
-      gateway.outlivesAgent(gateway.type) ||
-      [...this.#sessions.values()].some((session) => this.#outlivesAgent(session))
-    );
+    return gateway.outlivesAgent(gateway.type) || this.#all.some((session) => outlivesAgent(session, gateway));
   }
 
   /** Takes no more sessions and releases those there are. */
@@ -204,17 +199,8 @@ export class SessionManager {
       throw new AggregateError(failures, `${failures.length} sessions could not be ended cleanly.`);
   }
 
-  #outlivesAgent({ ports }: Session): boolean {
-    const { gateway } = this.#options;
-    return gateway.outlivesAgent(ports?.type ?? gateway.type);
-  }
-
-  /** Reserved for a session that is over. Those of other versions are not ours to judge. */
-  #isStale({ id, annotations }: Reservation): boolean {
-    const stored = fromAnnotations(annotations);
-    if (!stored) return false;
-    const session = this.#sessions.get(stored.identity.uid);
-    return !session || isFinal(session.state) || (session.ports !== undefined && session.ports.id !== id);
+  get #all(): Session[] {
+    return [...this.#sessions.values()];
   }
 
   #admit(uid: string): void {
