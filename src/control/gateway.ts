@@ -84,13 +84,17 @@ export class Gateway {
     await reached(this.#client.update({ id: reserved.id, forwards, annotations: { ...annotations }, ...limit }));
   }
 
-  /** The last counters; undefined when the reservation is gone already, with the agent or without it. */
+  /**
+   * The last counters; undefined when the reservation is gone already, with the agent or without it. Throws UNAVAILABLE while
+   * the agent is away whose streams live on.
+   */
   async release(id: string): Promise<Counters | undefined> {
     try {
       return (await this.#client.release({ id })).counters;
     } catch (error) {
       const { code } = toSciStreamError(error);
-      if (code === 'INVALID_UID' || code === 'CONN_ERROR' || code === 'UNAVAILABLE') return undefined;
+      if (code === 'INVALID_UID') return undefined;
+      if ((code === 'CONN_ERROR' || code === 'UNAVAILABLE') && !this.outlivesAgent(this.type)) return undefined;
       throw error;
     }
   }

@@ -38,6 +38,9 @@ export interface ReserveOptions {
   annotations: Readonly<Record<string, string>>;
 }
 
+/** Each starts a program to check its configuration. */
+const revivedAtOnce = 4;
+
 type StreamOptions = Omit<ForwarderOptions, 'listeners' | 'logger'>;
 
 /** Owns the ports of one gateway node and the forwarders on it. */
@@ -53,6 +56,7 @@ export class Agent implements AsyncDisposable {
   /** Those whose programs may have outlived an agent. */
   readonly #runners: readonly ProgramRunner[];
   readonly #records: Records;
+  readonly #restored: Reservation[] = [];
 
   constructor({ listenerIp, portRange, engines, runners, logger }: AgentOptions) {
     this.#listenerIp = listenerIp;
@@ -65,21 +69,36 @@ export class Agent implements AsyncDisposable {
     this.#records = new Records(runners.folder, logger);
   }
 
-  /** Takes over the streams that an agent before this one has left running, and ends what nobody knows any more. */
+  /** Takes back the reservations of the agent before this one, with their ports: to be done before the first call is answered. */
   async restore(): Promise<void> {
-    const records = await this.#records.all();
-    for (const record of records) {
+    for (const record of await this.#records.all()) {
       try {
-        await this.#revive(record);
-        this.#logger.info({ reservation: record.id, type: record.type }, 'a stream was taken over');
+        // Without targets it carries nothing yet: what may have been started for it is ended with all that nobody knows.
+        if (record.targets.length === 0) await this.#records.remove(record.id);
+        else this.#restored.push(await this.#reopen(record));
       } catch (error) {
         this.#logger.error({ reservation: record.id, reason: messageOf(error) }, 'a stream could not be taken over');
         await this.#records.remove(record.id);
       }
     }
-    const known = new Set(this.#reservations.keys());
+  }
+
+  /** Takes over the programs of these reservations, several at a time, and ends those that nobody knows any more. */
+  async revive(): Promise<void> {
+    const waiting = this.#restored.splice(0);
+    const next = async (): Promise<void> => {
+      for (let reservation = waiting.shift(); reservation; reservation = waiting.shift())
+        await this.#revive(reservation);
+    };
+    await Promise.all(Array.from({ length: revivedAtOnce }, next));
     // One after the other, as some share a folder.
-    for (const runner of this.#runners) await runner.clear(known);
+    for (const runner of this.#runners) {
+      try {
+        await runner.clear(new Set(this.#reservations.keys()));
+      } catch (error) {
+        this.#logger.error({ reason: messageOf(error) }, 'what an earlier data server has left could not be ended');
+      }
+    }
   }
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */
@@ -92,7 +111,12 @@ export class Agent implements AsyncDisposable {
     const stream = { id: newId(), role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease);
     reservation.annotate(annotations);
-    await this.#record(reservation);
+    try {
+      await this.#record(reservation);
+    } catch (error) {
+      await reservation[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#logger.info({ reservation: reservation.id, type: type.name, listeners: reservation.listeners }, 'reserved');
     return reservation;
   }
@@ -123,12 +147,18 @@ export class Agent implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
-    await Promise.all([...this.#engines.values()].map(async (engine) => (await engine)[Symbol.asyncDispose]()));
+    await using scope = new Scope();
+    for (const engine of this.#engines.values()) scope.defer(async () => (await engine)[Symbol.asyncDispose]());
+    await Promise.allSettled(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
   }
 
   /** Owns the lease, also when it fails. */
-  async #open(type: DataServerType, stream: StreamOptions, lease: PortLease): Promise<Reservation> {
+  async #open(
+    type: DataServerType,
+    stream: StreamOptions,
+    lease: PortLease,
+    found: Pick<ReservationRecord, 'targets' | 'annotations'> = { targets: [], annotations: {} },
+  ): Promise<Reservation> {
     const scope = new Scope();
     scope.use(lease);
     try {
@@ -136,7 +166,7 @@ export class Agent implements AsyncDisposable {
       const listeners = lease.ports.map((port) => ({ host: this.#listenerIp, port }));
       const logger = this.#logger.child({ reservation: stream.id });
       const forwarder = scope.use(engine.create({ ...stream, listeners, logger }));
-      const reservation = new Reservation({ ...stream, type, listeners, forwarder, scope });
+      const reservation = new Reservation({ ...stream, ...found, type, listeners, forwarder, scope });
       this.#reservations.set(stream.id, reservation);
       scope.defer(() => void this.#reservations.delete(stream.id));
       // First of all: what is not ended when this process dies now, is ended by the next one.
@@ -153,17 +183,29 @@ export class Agent implements AsyncDisposable {
       await reservation.unlessReleased(() => this.#records.write(reservation.record()));
   }
 
-  async #revive({ listeners, targets, annotations, security, key, ...record }: ReservationRecord): Promise<void> {
+  async #reopen({
+    listeners,
+    targets,
+    annotations,
+    security,
+    key,
+    ...record
+  }: ReservationRecord): Promise<Reservation> {
     const type = this.types.find(record.type);
     const { id, role, transport, maxRate } = record;
     const protection = protectionFor(type, { security, transport, key });
     const lease = this.ports.claim(listeners.map(({ port }) => port));
-    const reservation = await this.#open(type, { id, role, transport, protection, maxRate }, lease);
+    return this.#open(type, { id, role, transport, protection, maxRate }, lease, { targets, annotations });
+  }
+
+  async #revive(reservation: Reservation): Promise<void> {
+    const { id, targets, annotations } = reservation;
     try {
       await reservation.update({ targets, annotations, maxRate: undefined });
+      this.#logger.info({ reservation: id, type: reservation.type.name }, 'a stream was taken over');
     } catch (error) {
-      await reservation[Symbol.asyncDispose]();
-      throw error;
+      this.#logger.error({ reservation: id, reason: messageOf(error) }, 'a stream could not be taken over');
+      await reservation[Symbol.asyncDispose]().catch(() => undefined);
     }
   }
 

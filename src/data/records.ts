@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { formatEndpoint, parseEndpoint, parseEndpoints } from '../core/endpoint.js';
-import { messageOf } from '../core/errors.js';
+import { errnoOf } from '../core/errors.js';
 import { parseRole } from '../core/identity.js';
 import { keyFromHex, parseTransport } from '../core/protection.js';
 import type { Logger } from '../observe/logger.js';
@@ -56,23 +56,36 @@ export class Records {
 
   /** One that cannot be read is logged and removed: its program is ended with all others that nobody knows. */
   async all(): Promise<readonly ReservationRecord[]> {
-    const names = await readdir(this.#folder).catch(() => []);
+    const names = await readdir(this.#folder).catch((error: unknown): string[] => {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw error;
+    });
+    // Half-written ones of an agent that died.
+    for (const name of names) if (name.endsWith('.tmp')) await rm(path.join(this.#folder, name), { force: true });
     const found = names.filter((name) => name.endsWith('.json')).map((name) => this.#read(name));
     return (await Promise.all(found)).flatMap((record) => record ?? []);
   }
 
   async #read(name: string): Promise<ReservationRecord | undefined> {
     const file = path.join(this.#folder, name);
-    try {
-      return schema.parse(JSON.parse(await readFile(file, 'utf8')));
-    } catch (error) {
-      this.#logger.error({ file, reason: messageOf(error) }, 'the record of a reservation cannot be read');
+    const record = parseRecord(await readFile(file, 'utf8'));
+    if (!record) {
+      // Not what is wrong with it: it may hold a key.
+      this.#logger.error({ file }, 'the record of a reservation cannot be understood and is removed');
       await rm(file, { force: true });
-      return undefined;
     }
+    return record;
   }
 
   #file(id: string): string {
     return path.join(this.#folder, `${id}.json`);
+  }
+}
+
+function parseRecord(text: string): ReservationRecord | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }

@@ -16,6 +16,9 @@ interface ReservationParts {
   transport: Transport;
   maxRate: number;
   listeners: readonly Endpoint[];
+  /** Empty for a new one. */
+  targets: readonly Targets[];
+  annotations: Readonly<Record<string, string>>;
   forwarder: Forwarder;
   /** Owns ports and forwarder. */
   scope: Scope;
@@ -40,12 +43,15 @@ export class Reservation implements AsyncDisposable {
   readonly #forwarder: Forwarder;
   readonly #scope: Scope;
   readonly #turn = new Serial();
-  #targets: readonly Targets[] = [];
+  #targets: readonly Targets[];
   #maxRate: number;
-  #annotations: Readonly<Record<string, string>> = {};
+  #annotations: Readonly<Record<string, string>>;
 
-  constructor({ id, type, role, protection, transport, maxRate, listeners, forwarder, scope }: ReservationParts) {
+  constructor({ targets, annotations, ...parts }: ReservationParts) {
+    const { id, type, role, protection, transport, maxRate, listeners, forwarder, scope } = parts;
     this.id = id;
+    this.#targets = targets;
+    this.#annotations = annotations;
     this.type = type;
     this.role = role;
     this.protection = protection;

@@ -36,7 +36,7 @@ export interface DataServerType {
   /** Its streams can be taken over by the next agent when this one dies. */
   readonly outlivesAgent: boolean;
   /** Whether it can run here; never throws. */
-  check(): Promise<Availability>;
+  readonly check: () => Promise<Availability>;
 }
 
 /** What a gateway node can forward with. */

@@ -24,8 +24,10 @@ export function inspect(pid: number): ProcessInfo | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
   }
   // The name stands in parentheses and may hold some itself.
   const [, name, rest] = /\((.*)\) (.*)/s.exec(text) ?? [];

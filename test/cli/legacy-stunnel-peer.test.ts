@@ -6,7 +6,7 @@ import { until } from '../../src/core/until.js';
 import { Facility, temporaryDir } from '../support/facility.js';
 import { proxyPackages } from '../support/processes.js';
 import { requirePrograms } from '../support/requires.js';
-import { legacyStunnel } from '../support/stunnel.js';
+import { legacyStunnel } from '../support/legacy-stunnel.js';
 import { echo, exchange } from '../support/tcp.js';
 import { first, openEnd } from '../support/v1.js';
 import { failsInOneSentence } from './commands.js';

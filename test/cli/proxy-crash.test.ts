@@ -55,6 +55,13 @@ async function killDataServer(facility: Facility): Promise<number> {
   return pid;
 }
 
+/** A data server answers first and ends what nobody knows then. */
+async function forgetsPrograms({ stateDir }: Facility): Promise<void> {
+  await until('the end of what nobody knows', 10_000, async () => {
+    return (await placesIn(stateDir)).length === 0 && (await programsIn(stateDir)).length === 0;
+  });
+}
+
 async function leftNothing({ stateDir }: Facility): Promise<void> {
   expect(await readdir(path.join(stateDir, 's2ds.d'))).toEqual([]);
   expect(await programsIn(stateDir)).toEqual([]);
@@ -112,6 +119,7 @@ describe.runIf(installed)('a data server that is killed', () => {
     await run('s2uc', ['release', 'released', ...at(facility)]);
     await facility.program.shows(again, 'stderr');
     await facility.holdsNothing();
+    await forgetsPrograms(facility);
     expect(await accepts(listener)).toBe(false);
     await fails('s2uc', ['show', 'released', ...at(facility)], { code: 5, says: /No session released here/ });
     await leftNothing(facility);
@@ -189,6 +197,7 @@ describe.runIf(installed)('a facility whose two servers are killed', () => {
     expect(await accepts(listener)).toBe(true);
     const after = await Facility.start(['-t', 'HaproxySubprocess'], stateDir);
     expect(await after.client().listSessions()).toEqual([]);
+    await forgetsPrograms(after);
     expect(await accepts(listener)).toBe(false);
     await leftNothing(after);
   });

@@ -6,6 +6,9 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { parseEndpoint } from '../../src/core/endpoint.js';
 import { until } from '../../src/core/until.js';
+import { haproxy as haproxyKind } from '../../src/data/engines/proxy/haproxy/kind.js';
+import { nginx as nginxKind } from '../../src/data/engines/proxy/nginx/kind.js';
+import { stunnel as stunnelKind } from '../../src/data/engines/proxy/stunnel/kind.js';
 import { processRunner } from '../../src/data/runners/process.js';
 import type { Job, Program as Proxy, ProgramRunner, Running } from '../../src/data/runners/runner.js';
 import { groupMembers } from '../../src/platform/processes.js';
@@ -16,28 +19,11 @@ import { accepts, freePortRange, listenAt } from './tcp.js';
 
 const nginxStream = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
+export const { program: nginx } = nginxKind;
+export const { program: stunnel } = stunnelKind;
 export const haproxy: Proxy = {
-  name: 'haproxy',
-  commands: ['no-such-haproxy', '/usr/sbin/haproxy'],
-  packages: ['haproxy'],
-  versionArguments: ['-v'],
-  versionPattern: /version (\d\S*)/i,
-};
-
-export const nginx: Proxy = {
-  name: 'nginx',
-  commands: ['/usr/sbin/nginx'],
-  packages: ['nginx-core', 'libnginx-mod-stream'],
-  versionArguments: ['-v'],
-  versionPattern: /nginx\/(\S+)/,
-};
-
-export const stunnel: Proxy = {
-  name: 'stunnel',
-  commands: ['stunnel4', 'stunnel'],
-  packages: ['stunnel4'],
-  versionArguments: ['-version'],
-  versionPattern: /stunnel (\S+)/,
+  ...haproxyKind.program,
+  commands: ['no-such-haproxy', ...haproxyKind.program.commands],
 };
 
 export const proxyPackages: readonly Requirement[] = [

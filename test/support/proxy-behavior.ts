@@ -9,11 +9,14 @@ import type { ProxyKind, ProxySettings } from '../../src/data/engines/proxy/prox
 import { render } from '../../src/data/engines/proxy/template.js';
 import { freePort } from './engine.js';
 import { Payload } from './payload.js';
+import { Program } from './program.js';
 import { templateLines, TestProxy, usualSettings } from './proxy.js';
 import { accepts, connect, echo, exchange, hashAll, listenAt, readAll, saying, serve } from './tcp.js';
 
 /** What every program that forwards plain TCP must do. */
 export function forwardsPlainTcp(kind: ProxyKind): void {
+  keepsItsTemplate(kind);
+
   it('carries both directions whole, with one side ended before the other', async () => {
     const payload = new Payload(16);
     const proxy = await TestProxy.start(kind, { targets: [(await echo()).address] });
@@ -137,7 +140,11 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
 
   it('R18: keeps an idle connection for as long as its timers can, unless a limit is set', async () => {
     const proxy = await TestProxy.place(kind, { targets: ['192.0.2.7:5000'] });
-    expect(await proxy.configure()).not.toMatch(/warn|alert|emerg|notice/i);
+    await proxy.configure();
+    const [command] = kind.program.commands;
+    const { stdout, stderr } = await new Program(command, kind.checkArguments?.(proxy.file, proxy.folder) ?? [])
+      .finished;
+    expect(stdout + stderr).not.toMatch(/warn|alert|emerg|notice/i);
     const timers = [
       ...(await proxy.configuration()).matchAll(/^\s*(?:timeout (?:client|server)|proxy_timeout) (\S+?);?$/gm),
     ];
@@ -156,16 +163,59 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     expect(await accepts(proxy.address.replace('127.0.0.2', '127.0.0.1'))).toBe(false);
   });
 
+  it('starts again after a crash, beside what that has left', async () => {
+    const proxy = await TestProxy.start(kind, { targets: [(await echo()).address] });
+    expect(await exchange(proxy.address, 'before')).toBe('before');
+    await proxy.crash();
+    await proxy.start();
+    expect(await exchange(proxy.address, 'again')).toBe('again');
+    await until(
+      'the connection being counted',
+      5_000,
+      async () => (await proxy.control.counters()).openConnections === 0,
+    );
+    expect(await proxy.control.counters()).toMatchObject({ totalConnections: 1, bytesIn: 5, bytesOut: 5 });
+  });
+
+  it.each(['wrote', 'never wrote'])(
+    'follows an agent after a crash to targets that the one before %s, and keeps its connections',
+    async (how) => {
+      const [before, after] = [await echo(), await saying('after')];
+      const proxy = await TestProxy.start(kind, { targets: [before.address] });
+      const open = await connect(proxy.address);
+      open.write('open before');
+      await once(open, 'readable');
+      if (how === 'wrote') await proxy.write([after.address]);
+      const forwarder = await proxy.successor([after.address]);
+      for (let index = 0; index < 4; index++) expect(await ask(proxy.address)).toBe('after');
+      open.end(' and after');
+      expect(String(await readAll(open))).toBe('open before and after');
+      await until('all being counted', 5_000, () => forwarder.counters().totalConnections === 5);
+      await forwarder.update([[parseEndpoint(before.address)]]);
+      expect(await ask(proxy.address)).toBe('?');
+    },
+  );
+
+  it('says when the program does not answer, and when the path of its folder is too long', async () => {
+    const proxy = await TestProxy.start(kind, { targets: ['192.0.2.7:5000'] });
+    await proxy.crash();
+    await expect(proxy.control.counters()).rejects.toMatchObject({ code: 'SERVER_ERR' });
+    const folder = `/${'long/'.repeat(20)}`;
+    expect(() => kind.values({ ...proxy.settings, folder })).toThrow(/--state-dir/);
+  });
+}
+
+/** What holds for the configuration of every program. */
+export function keepsItsTemplate(kind: ProxyKind): void {
   it('S2: no value can add a line to the configuration', async () => {
     const lines = await templateLines(kind);
     const usual = parseEndpoint('192.0.2.7:5000');
-    const plain = (streams: ProxySettings['streams']): Promise<string> => {
+    const plain = ({ streams, ...rest }: ProxySettings): Promise<string> => {
       const same = streams.map(({ targets: [, ...more] }) => ({
         listener: usual,
         targets: [usual, ...more.map(() => usual)] as const,
       }));
-      const settings = { ...usualSettings, folder: '/run/scistream', streams: same };
-      return render(kind.template, kind.values(settings), undefined);
+      return render(kind.template, kind.values({ ...rest, streams: same }), undefined);
     };
     const host = fc.oneof(fc.ipV4(), fc.ipV6());
     const endpoint = fc.record({ host, port: fc.integer({ min: 1, max: 65_535 }) });
@@ -174,11 +224,13 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
       .chain(([one]) => fc.array(endpoint, { maxLength: 4 }).map((more) => [one, ...more] as const));
     const streams = fc.array(fc.record({ listener: endpoint, targets }), { minLength: 1, maxLength: 3 });
     const rest = fc.record({
+      wan: fc.constantFrom('listener', 'target'),
       transport: fc.constantFrom('tcp', 'udp'),
       maxRate: fc.nat(),
       workers: fc.integer({ min: 1, max: 256 }),
       bufferSize: fc.nat({ max: 2 ** 30 }),
       idleTimeoutMs: fc.nat(),
+      legacyPeer: fc.boolean(),
     });
     await fc.assert(
       fc.asyncProperty(streams, rest, async (streams, rest) => {
@@ -189,7 +241,7 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
             lines.some((known) => known.test(line)),
             line,
           ).toBe(true);
-        expect(text.split('\n')).toHaveLength((await plain(streams)).split('\n').length);
+        expect(text.split('\n')).toHaveLength((await plain(settings)).split('\n').length);
       }),
       { numRuns: 60 },
     );
@@ -221,28 +273,6 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     ]) {
       expect(() => kind.values({ ...usualSettings, folder, streams })).toThrow(/--state-dir/);
     }
-  });
-
-  it('starts again after a crash, beside what that has left', async () => {
-    const proxy = await TestProxy.start(kind, { targets: [(await echo()).address] });
-    expect(await exchange(proxy.address, 'before')).toBe('before');
-    await proxy.running?.crash();
-    await proxy.start();
-    expect(await exchange(proxy.address, 'again')).toBe('again');
-    await until(
-      'the connection being counted',
-      5_000,
-      async () => (await proxy.control.counters()).openConnections === 0,
-    );
-    expect(await proxy.control.counters()).toMatchObject({ totalConnections: 1, bytesIn: 5, bytesOut: 5 });
-  });
-
-  it('says when the program does not answer, and when the path of its folder is too long', async () => {
-    const proxy = await TestProxy.start(kind, { targets: ['192.0.2.7:5000'] });
-    await proxy.running?.crash();
-    await expect(proxy.control.counters()).rejects.toMatchObject({ code: 'SERVER_ERR' });
-    const folder = `/${'long/'.repeat(20)}`;
-    expect(() => kind.values({ ...proxy.settings, folder })).toThrow(/--state-dir/);
   });
 }
 

@@ -1,18 +1,16 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { formatEndpoint } from '../../src/core/endpoint.js';
-import { SciStreamError } from '../../src/core/errors.js';
-import { until } from '../../src/core/until.js';
+import { formatEndpoint, type Endpoint } from '../../src/core/endpoint.js';
+import { Configuration } from '../../src/data/engines/proxy/configuration.js';
+import type { Forwarder, ForwarderOptions } from '../../src/data/engines/engine.js';
+import { ProxyForwarder } from '../../src/data/engines/proxy/forwarder.js';
 import type { ProxyControl, ProxyKind, ProxySettings } from '../../src/data/engines/proxy/proxy.js';
-import { render } from '../../src/data/engines/proxy/template.js';
-import type { Running } from '../../src/data/runners/runner.js';
 import { PortPool } from '../../src/data/ports.js';
-import { loggerTo, targetsOf } from './engine.js';
-import { Program } from './program.js';
+import type { Place, Running } from '../../src/data/runners/runner.js';
+import { sendSignal } from '../../src/platform/processes.js';
+import { targetsOf } from './engine.js';
+import { mainPid, Workbench } from './processes.js';
 import { first } from './v1.js';
 
 export interface ProxyOptions extends Partial<Omit<ProxySettings, 'folder' | 'streams'>> {
@@ -32,31 +30,31 @@ export const usualSettings = {
   legacyPeer: false,
 } satisfies Omit<ProxySettings, 'folder' | 'streams'>;
 
-/** A proxy whose program runs in a folder of its own; both are gone after the test. */
+/** A proxy as the engine configures it, run by the process runner; it ends with the test. */
 export class TestProxy {
   readonly kind: ProxyKind;
+  readonly #bench: Workbench;
+  readonly #place: Place;
   settings: ProxySettings;
-  running: RunningProgram | undefined;
+  #running: Running | undefined;
   #control: ProxyControl | undefined;
 
-  private constructor(kind: ProxyKind, settings: ProxySettings) {
+  private constructor(kind: ProxyKind, settings: ProxySettings, bench: Workbench, place: Place) {
     this.kind = kind;
     this.settings = settings;
+    this.#bench = bench;
+    this.#place = place;
   }
 
   /** In its folder, not configured yet. */
   static async place(kind: ProxyKind, options: ProxyOptions): Promise<TestProxy> {
     const { targets, listenerIp: host = '127.0.0.1', ...settings } = options;
-    const folder = await mkdtemp(path.join(tmpdir(), 'scistream-proxy-'));
+    const bench = await Workbench.make();
+    const place = await bench.runner.place('reservation');
     const { ports } = await new PortPool(host, { kind: 'system' }).reserve(targets.length);
-    const given = targetsOf(targets);
-    const streams = ports.map((port, index) => ({ listener: { host, port }, targets: given[index] ?? first(given) }));
-    const proxy = new TestProxy(kind, { ...usualSettings, ...settings, folder, streams });
-    onTestFinished(async () => {
-      await proxy.running?.[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    });
-    return proxy;
+    const listeners = ports.map((port) => ({ host, port }));
+    const streams = streamsOf(listeners, targets);
+    return new TestProxy(kind, { ...usualSettings, ...settings, folder: place.seenAs, streams }, bench, place);
   }
 
   static async start(kind: ProxyKind, options: ProxyOptions): Promise<TestProxy> {
@@ -71,6 +69,15 @@ export class TestProxy {
     return this.#control;
   }
 
+  get running(): Running {
+    if (!this.#running) throw new Error('the proxy has not been started');
+    return this.#running;
+  }
+
+  get folder(): string {
+    return this.#place.folder;
+  }
+
   get addresses(): readonly string[] {
     return this.settings.streams.map(({ listener }) => formatEndpoint(listener));
   }
@@ -80,108 +87,90 @@ export class TestProxy {
   }
 
   get file(): string {
-    return path.join(this.settings.folder, this.kind.template.replace(/\.j2$/, ''));
+    return path.join(this.folder, this.kind.template.replace(/\.j2$/, ''));
   }
 
-  /** Writes the configuration and lets the program check it; answers what it prints. */
-  async configure(): Promise<string> {
-    await writeFile(this.file, await render(this.kind.template, this.kind.values(this.settings), undefined));
-    const [command] = this.kind.program.commands;
-    const args = this.kind.checkArguments?.(this.file, this.settings.folder) ?? [];
-    const { code, stdout, stderr } = await new Program(command, args).finished;
-    if (code !== 0) throw new Error(`${this.kind.program.name} refuses its configuration: ${stdout}${stderr}`);
-    return stdout + stderr;
+  /** Writes the files and lets the program check them. */
+  configure(): Promise<void> {
+    return this.#configuration().write(this.settings);
   }
 
   async start(): Promise<void> {
-    const { folder } = this.settings;
-    await this.kind.prepare?.({ folder, seenAs: folder });
-    this.running = new RunningProgram(this.kind.program.commands[0], this.kind.arguments(this.file, folder));
+    await this.kind.prepare?.(this.#place);
+    await this.#configuration().followed();
+    this.#running = await this.#bench.start(this.#configuration().job);
     this.#control = this.adopt();
-    const ready = this.control.ready(AbortSignal.timeout(10_000));
-    await Promise.race([ready, this.running.ended.then((reason) => Promise.reject(new Error(reason)))]);
+    const ready = this.#control.ready(AbortSignal.timeout(10_000));
+    await Promise.race([ready, this.#running.ended.then((reason) => Promise.reject(new Error(reason)))]);
   }
 
   /** Another conversation with what runs. */
   adopt(): ProxyControl {
-    const { folder } = this.settings;
     const { running, settings } = this;
-    if (!running) throw new Error('the proxy has not been started');
-    const control = this.kind.control({ place: { folder, seenAs: folder }, running, settings, logger: loggerTo([]) });
+    const { logger } = this.#bench.log;
+    const control = this.kind.control({ place: this.#place, running, settings, logger });
     onTestFinished(() => control[Symbol.asyncDispose]());
     return control;
   }
 
   /** Points listener i at `targets[i]`. */
   async update(targets: readonly string[]): Promise<void> {
-    const given = targetsOf(targets);
-    const streams = this.settings.streams.map(({ listener }, index) => ({
-      listener,
-      targets: given[index] ?? first(given),
-    }));
-    this.settings = { ...this.settings, streams };
+    await this.write(targets);
+    await this.#configuration().apply(this.control, this.settings);
+  }
+
+  /** The half of an update after which an agent may crash. */
+  async write(targets: readonly string[]): Promise<void> {
+    const listeners = this.settings.streams.map(({ listener }) => listener);
+    this.settings = { ...this.settings, streams: streamsOf(listeners, targets) };
     await this.configure();
-    await this.control.apply(this.settings);
   }
 
   configuration(): Promise<string> {
     return readFile(this.file, 'utf8');
   }
+
+  /** All its processes at once. */
+  async crash(): Promise<void> {
+    sendSignal(-(await mainPid(this.#configuration().job)), 'SIGKILL');
+    await this.running.ended;
+  }
+
+  /** What it has printed. */
+  get output(): string {
+    return this.#bench.log.lines.map(({ msg }) => msg).join('\n');
+  }
+
+  /** What an agent that comes after this one has, pointed at `targets`. */
+  async successor(targets: readonly string[]): Promise<Forwarder> {
+    const { workers, bufferSize, idleTimeoutMs, legacyPeer } = this.settings;
+    const { logger } = this.#bench.log;
+    const usual = { portable: false, socketBuffer: 0, logger };
+    const settings = { workers, bufferSize, idleTimeoutMs, legacyStunnelPeer: legacyPeer, ...usual };
+    const forwarder = new ProxyForwarder(this.kind, this.#bench.runner, settings, this.#options());
+    onTestFinished(() => forwarder[Symbol.asyncDispose]());
+    await forwarder.update(targetsOf(targets));
+    return forwarder;
+  }
+
+  #configuration(): Configuration {
+    const { runner, log } = this.#bench;
+    const [place, options] = [this.#place, this.#options()];
+    return new Configuration({ kind: this.kind, runner, place, templateDir: undefined, options, logger: log.logger });
+  }
+
+  #options(): ForwarderOptions {
+    const { wan, transport, protection, maxRate, streams } = this.settings;
+    const listeners = streams.map(({ listener }) => listener);
+    const role = wan === 'listener' ? 'PROD' : 'CONS';
+    const { logger } = this.#bench.log;
+    return { id: 'reservation', listeners, role, transport, protection, maxRate, logger };
+  }
 }
 
-/** A program with its children in a process group of their own. */
-class RunningProgram implements Running {
-  readonly ended: Promise<string>;
-  output = '';
-  readonly #child;
-  readonly #closed: Promise<unknown>;
-  #disposed = false;
-
-  constructor(command: string, args: readonly string[]) {
-    this.#child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => (this.output += text));
-    }
-    this.#closed = once(this.#child, 'close');
-    this.ended = new Promise((resolve) => {
-      this.#child.once('close', () => {
-        if (!this.#disposed) resolve(this.output);
-      });
-    });
-  }
-
-  signal(name: NodeJS.Signals): Promise<void> {
-    const sent = this.#child.kill(name);
-    return sent ? Promise.resolve() : Promise.reject(new SciStreamError('SERVER_ERR', 'it is gone'));
-  }
-
-  /** All its processes at once, as a crash would. */
-  async crash(): Promise<void> {
-    this.#toGroup('SIGKILL');
-    await this.#closed;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
-    this.#toGroup('SIGTERM');
-    try {
-      await until('its end', 5_000, () => !this.#toGroup(0));
-    } catch {
-      this.#toGroup('SIGKILL');
-    }
-    await this.#closed;
-  }
-
-  /** False when there is none of it any more. */
-  #toGroup(signal: NodeJS.Signals | 0): boolean {
-    const { pid } = this.#child;
-    if (pid === undefined) return false;
-    try {
-      return process.kill(-pid, signal);
-    } catch {
-      return false;
-    }
-  }
+function streamsOf(listeners: readonly Endpoint[], targets: readonly string[]): ProxySettings['streams'] {
+  const given = targetsOf(targets);
+  return listeners.map((listener, index) => ({ listener, targets: given[index] ?? first(given) }));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Endpoint } from '../../core/endpoint.js';
+import { formatEndpoint, type Endpoint } from '../../core/endpoint.js';
 import { messageOf, SciStreamError } from '../../core/errors.js';
 import type { Logger } from '../../observe/logger.js';
 import type { Targets } from './engine.js';
@@ -52,10 +52,15 @@ export class ResolvedTargets implements Disposable {
 
   async #refresh(): Promise<void> {
     const addresses = await lookUpAll(this.#targets);
-    if (this.#timer === undefined || JSON.stringify(addresses) === JSON.stringify(this.#addresses)) return;
+    // Resolvers change the order with every answer.
+    if (this.#timer === undefined || sorted(addresses) === sorted(this.#addresses)) return;
     this.#addresses = addresses;
     this.#onChange(addresses);
   }
+}
+
+function sorted(addresses: Addresses): string {
+  return JSON.stringify(addresses.map((list) => list.map(formatEndpoint).sort()));
 }
 
 /** The addresses behind the names. Throws CONN_ERROR when one means nothing. */

@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { Deadline } from '../../core/deadline.js';
 import { abortReason, orAborted } from '../../core/deferred.js';
 import { SciStreamError } from '../../core/errors.js';
 import { engineError, lateError, statusOf } from './errors.js';
@@ -38,14 +39,14 @@ export class DockerEngine {
     request: (docker: Docker, signal: AbortSignal) => Promise<T>,
     { ms = defaultDeadlineMs, signal: given }: CallOptions = {},
   ): Promise<T> {
-    const deadline = ms === Infinity ? new AbortController().signal : AbortSignal.timeout(ms);
-    const signal = given ? AbortSignal.any([given, deadline]) : deadline;
+    using deadline = new Deadline(ms, given);
+    const { signal } = deadline;
     try {
       this.#docker ??= connect(this.host);
       return await orAborted(request(await this.#docker, signal), signal);
     } catch (error) {
       if (given?.aborted === true) throw abortReason(given);
-      if (deadline.aborted) throw lateError(this.host, doing, ms);
+      if (deadline.expired) throw lateError(this.host, doing, ms);
       throw error instanceof SciStreamError ? error : engineError(error, this.host, doing);
     }
   }

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseEndpoint } from '../../../src/core/endpoint.js';
 import { until } from '../../../src/core/until.js';
@@ -58,7 +60,7 @@ describe.runIf(there)('haproxy', () => {
     const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
     expect(haproxy.arguments('file', 'folder')).toContain('-db');
     expect(await proxy.configuration()).not.toMatch(/^\s*daemon/m);
-    await proxy.running?.[Symbol.asyncDispose]();
+    await proxy.running[Symbol.asyncDispose]();
     await expect(connect(proxy.address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
@@ -67,6 +69,15 @@ describe.runIf(there)('haproxy', () => {
     const thief = await TestProxy.place(haproxy, { targets: [(await serve(() => undefined)).address] });
     thief.settings = { ...thief.settings, streams: proxy.settings.streams };
     await thief.configure();
-    await expect(thief.start()).rejects.toThrow(/Address already in use/);
+    await expect(thief.start()).rejects.toThrow(/exit code 1/);
+    expect(thief.output).toContain('Address already in use');
+  });
+
+  it('is started anew when it does not answer an agent after a crash', async () => {
+    const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
+    await rm(path.join(proxy.folder, 'admin.sock'));
+    await proxy.successor([(await saying('anew')).address]);
+    expect(await ask(proxy.address)).toBe('anew');
+    expect(proxy.output).toContain('its connections are lost');
   });
 });

@@ -1,11 +1,14 @@
 import { readdir } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { parseEndpoint } from '../../../src/core/endpoint.js';
+import type { Counters } from '../../../src/data/engines/engine.js';
 import { until } from '../../../src/core/until.js';
 import { nginx } from '../../../src/data/engines/proxy/nginx/kind.js';
 import { TestProxy } from '../../support/proxy.js';
 import { ask, forwardsPlainTcp } from '../../support/proxy-behavior.js';
 import { requirePrograms } from '../../support/requires.js';
-import { connect, echo, hashAll, saying } from '../../support/tcp.js';
+import { connect, echo, exchange, hashAll, readAll, saying, serve } from '../../support/tcp.js';
 import { UdpPeer } from '../../support/udp.js';
 import { Payload } from '../../support/payload.js';
 
@@ -44,6 +47,72 @@ describe.runIf(there)('nginx', () => {
     expect(await proxy.control.counters()).toMatchObject({ totalConnections: 1, bytesIn: 65_507, bytesOut: 65_507 });
   });
 
+  it('tells each open connection with its bytes, and counts them once', async () => {
+    const target = await serve((socket) => socket.resume().write(Buffer.alloc(70_000)));
+    const { control, address } = await TestProxy.start(nginx, { targets: [target.address] });
+    const socket = await connect(address);
+    socket.resume().write(Buffer.alloc(100_000));
+    const bytes = { bytesIn: 100_000, bytesOut: 70_000 };
+    const sees = (wanted: Counters): Promise<unknown> =>
+      until(`counters ${JSON.stringify(wanted)}`, 5_000, async () => {
+        const counters = await control.counters();
+        return isDeepStrictEqual({ ...counters, ...wanted }, counters);
+      });
+    await sees({ ...bytes, openConnections: 1, totalConnections: 1 });
+    const [told, ...others] = await control.connections();
+    const client = { host: '127.0.0.1', port: socket.localPort };
+    expect(told).toMatchObject({ ...bytes, listener: parseEndpoint(address), client });
+    expect(told?.rttUs).toBeGreaterThan(0);
+    expect(told?.retransmits).toBeGreaterThanOrEqual(0);
+    expect([others, told?.target]).toEqual([[], undefined]);
+    target.accepted[0]?.end();
+    socket.end();
+    await sees({ openConnections: 0 });
+    expect(await control.counters()).toMatchObject({ ...bytes, openConnections: 0, totalConnections: 1 });
+    expect(await control.connections()).toEqual([]);
+  });
+
+  it('R17 counts the bytes of an IPv4 client of a listener at every address once', async () => {
+    const { control, address } = await TestProxy.start(nginx, { targets: [(await echo()).address], listenerIp: '::' });
+    const socket = await connect(`127.0.0.1:${parseEndpoint(address).port}`);
+    const counts = async (bytes: number): Promise<unknown> =>
+      until(`${bytes} bytes being counted`, 5_000, async () => (await control.counters()).bytesOut === bytes);
+    for (let round = 1; round <= 3; round++) {
+      socket.write('1234');
+      await counts(4 * round);
+    }
+    expect(await control.connections()).toMatchObject([{ client: { host: '127.0.0.1', port: socket.localPort } }]);
+    socket.end('5678');
+    await readAll(socket);
+    await until('its end', 5_000, async () => (await control.counters()).openConnections === 0);
+    await counts(16);
+  });
+
+  it('never counts back nor twice while connections come and go', async () => {
+    const { control, address } = await TestProxy.start(nginx, { targets: [(await echo()).address] });
+    let sent = 0;
+    let done = false;
+    const clients = async (): Promise<void> => {
+      for (let round = 0; round < 100; round++) {
+        sent += 8;
+        expect(await exchange(address, '12345678')).toBe('12345678');
+      }
+    };
+    const watch = async (): Promise<void> => {
+      for (let last = 0; !done;) {
+        const { bytesIn = 0 } = await control.counters();
+        expect(bytesIn).toBeGreaterThanOrEqual(last);
+        expect(bytesIn).toBeLessThanOrEqual(sent);
+        last = bytesIn;
+      }
+    };
+    const watching = watch();
+    await Promise.all([clients(), clients(), clients()]).finally(() => (done = true));
+    await watching;
+    await until('the last end', 5_000, async () => (await control.counters()).openConnections === 0);
+    expect(await control.counters()).toMatchObject({ bytesIn: 2_400, bytesOut: 2_400, totalConnections: 300 });
+  });
+
   it('keeps a connection to its rate', async () => {
     const maxRate = 4 << 20;
     const proxy = await TestProxy.start(nginx, { targets: [(await echo()).address], maxRate });
@@ -76,21 +145,21 @@ describe.runIf(there)('nginx', () => {
     await proxy.update([target.address]);
     // The same again is no change.
     await proxy.update([target.address]);
-    const names = await readdir(proxy.settings.folder);
+    const names = await readdir(proxy.folder);
     expect(names.filter((name) => name.endsWith('.sock'))).toHaveLength(1);
     expect(names).toContain('nginx.pid');
   });
 
   it('says so when nginx does not follow', async () => {
     const proxy = await TestProxy.start(nginx, { targets: [(await saying('hello')).address] });
-    await proxy.running?.crash();
+    await proxy.crash();
     await expect(proxy.update([(await saying('other')).address])).rejects.toMatchObject({ code: 'SERVER_ERR' });
   });
 
   it('R5: stays in the foreground, and is gone with its workers when it was told to end', async () => {
     const proxy = await TestProxy.start(nginx, { targets: [(await echo()).address] });
     expect(await proxy.configuration()).toMatch(/^daemon off;$/m);
-    await proxy.running?.[Symbol.asyncDispose]();
+    await proxy.running[Symbol.asyncDispose]();
     await expect(connect(proxy.address)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 });

@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, inject, it } from 'vitest';
 import { until } from '../../../src/core/until.js';
 import type { ProxyControl } from '../../../src/data/engines/proxy/proxy.js';
+import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
 import { fast, forward, freePort, psk } from '../../support/engine.js';
+import { legacyStunnel } from '../../support/legacy-stunnel.js';
 import { Program } from '../../support/program.js';
+import { TestProxy, type ProxyOptions } from '../../support/proxy.js';
 import { requirePrograms } from '../../support/requires.js';
-import { legacyStunnel, startStunnel } from '../../support/stunnel.js';
 import { accepts, connect, echo, exchange } from '../../support/tcp.js';
 
 const openssl = { name: 'openssl', check: ['openssl', 'version'], hint: 'apt-get install openssl' } as const;
-const stunnel = { name: 'stunnel', check: ['stunnel', '-version'], hint: 'apt-get install stunnel4' } as const;
+const installed = { name: 'stunnel', check: ['stunnel', '-version'], hint: 'apt-get install stunnel4' } as const;
 
 const key = randomBytes(32);
 const right = showing(key);
@@ -18,7 +20,7 @@ const anonymous = ['-tls1_2', '-cipher', 'AECDH-NULL-SHA:@SECLEVEL=0'];
 /** What openssl would take if it were let: every suite there is, without a key. */
 const anything = ['-tls1_2', '-cipher', 'ALL:eNULL:aNULL:@SECLEVEL=0'];
 
-describe.runIf(requirePrograms(openssl, stunnel))('stunnel', () => {
+describe.runIf(requirePrograms(openssl, installed))('stunnel', () => {
   it.each([
     ['S1-fix', 'without a key', ['-tls1_3']],
     ['S1-fix', 'with another key', [...wrong, '-tls1_3']],
@@ -73,7 +75,7 @@ describe.runIf(requirePrograms(openssl, stunnel))('stunnel', () => {
   });
 });
 
-describe.runIf(requirePrograms(openssl, stunnel))('stunnel for a legacy peer', () => {
+describe.runIf(requirePrograms(openssl, installed))('stunnel for a legacy peer', () => {
   const ours = { protection: psk(key), legacyPeer: true };
 
   it.each([
@@ -132,6 +134,10 @@ describe.runIf(requirePrograms(openssl, stunnel))('stunnel for a legacy peer', (
     await served(peer, anonymous);
   });
 });
+
+function startStunnel(options: ProxyOptions): Promise<TestProxy> {
+  return TestProxy.start(stunnel, options);
+}
 
 function showing(bytes: Uint8Array): readonly string[] {
   return ['-psk', Buffer.from(bytes).toString('hex'), '-psk_identity', 'client1'];

@@ -14,8 +14,9 @@ import { LogFile } from '../../../src/data/engines/proxy/stunnel/log-file.js';
 import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
 import { fast, forward, psk } from '../../support/engine.js';
 import { Payload } from '../../support/payload.js';
+import { TestProxy, type ProxyOptions } from '../../support/proxy.js';
+import { keepsItsTemplate } from '../../support/proxy-behavior.js';
 import { requirePrograms } from '../../support/requires.js';
-import { configure, runStunnel, startStunnel, type StartedStunnel } from '../../support/stunnel.js';
 import {
   accepts,
   connect,
@@ -32,6 +33,19 @@ const installed = { name: 'stunnel', check: ['stunnel', '-version'], hint: 'apt-
 
 describe.runIf(requirePrograms(installed))('stunnel', () => {
   const payload = new Payload(16);
+
+  keepsItsTemplate(stunnel);
+
+  it('R18: keeps an idle connection for as long as its timers can, unless a limit is set', async () => {
+    const targets = ['192.0.2.7:5000'];
+    const timersOf = async (options: Partial<ProxyOptions>): Promise<readonly (string | undefined)[]> => {
+      const end = await TestProxy.place(stunnel, { targets, protection: psk(), ...options });
+      await end.configure();
+      return [...(await end.configuration()).matchAll(/^TIMEOUT(?:idle|close) = (.*)$/gm)].map(([, timer]) => timer);
+    };
+    expect(await timersOf({})).toEqual(['2147483', '2147483']);
+    expect(await timersOf({ idleTimeoutMs: 90_000 })).toEqual(['90', '90']);
+  });
 
   it('carries 16 MiB and its way back between two stunnels', async () => {
     const application = await echo();
@@ -97,7 +111,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     for (const [index, gate] of gates.slice(0, 10).entries()) {
       gate.resolve();
       const other = await saying(`target ${index}`);
-      await producer.apply([other.address]);
+      await producer.update([other.address]);
       expect(await exchange(address, '')).toBe(`target ${index}`);
     }
     expect(await producer.control.counters()).toMatchObject({ openConnections: 1 });
@@ -110,21 +124,21 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
   it("gives stunnel's words when it refuses a configuration, and goes on with the one before", async () => {
     const application = await saying('as before');
     const { address, producer } = await twoStunnels(application.address);
-    await writeFile(path.join(producer.folder, 'stunnel.conf'), 'nonsense = yes\n');
+    await writeFile(producer.file, 'nonsense = yes\n');
     await expect(producer.control.apply(producer.settings)).rejects.toMatchObject({
       code: 'SERVER_ERR',
       message: expect.stringContaining('nonsense') as string,
     });
     expect(await exchange(address, '')).toBe('as before');
-    await producer.apply([application.address]);
+    await producer.update([application.address]);
   });
 
   it('ends with words on stderr when it refuses its first configuration', async () => {
-    const { settings } = await startStunnel({ targets: ['127.0.0.1:1'], protection: psk() });
-    const file = await configure(settings);
-    await writeFile(file, `${await readFile(file, 'utf8')}\nnonsense = yes\n`);
-    const running = await runStunnel(stunnel.arguments(file, settings.folder));
-    expect(await running.ended).toContain('nonsense');
+    const end = await TestProxy.place(stunnel, { targets: ['127.0.0.1:1'], protection: psk() });
+    await end.configure();
+    await writeFile(end.file, `${await end.configuration()}\nnonsense = yes\n`);
+    await expect(end.start()).rejects.toThrow();
+    expect(end.output).toContain('nonsense');
   });
 
   it('R4 serves a hundred connections in a row, and counts each', async () => {
@@ -157,7 +171,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     }
     const [told] = await consumer.control.connections();
     expect(told?.client).toEqual({ host: '127.0.0.1', port: socket.localPort });
-    await producer.apply(['127.0.0.1:1']);
+    await producer.update(['127.0.0.1:1']);
     await exchange(address, 'nobody is there').catch(() => '');
     expect(await settled(producer.control, { refusedConnections: 1 })).toMatchObject({
       openConnections: 1,
@@ -199,7 +213,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     expect(await readFile(path.join(folder, 'psk.txt'), 'utf8')).toBe(`client1:${key.toString('hex')}\n`);
     expect((await stat(path.join(folder, 'psk.txt'))).mode & 0o777).toBe(0o600);
     const others = (await readdir(folder)).filter((name) => name !== 'psk.txt');
-    expect(others.sort()).toEqual(['stunnel.conf', 'stunnel.log']);
+    expect(others.sort()).toEqual(['process.json', 'stunnel.conf', 'stunnel.log']);
     for (const name of others)
       expect(await readFile(path.join(folder, name), 'utf8')).not.toContain(key.toString('hex'));
   });
@@ -227,6 +241,28 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     await settled(producer.adopt(), { totalConnections: 4, openConnections: 1, bytesIn: 12, bytesOut: 12 });
   });
 
+  it.each(['wrote', 'never wrote'])('follows an agent after a crash to targets that the one before %s', async (how) => {
+    const { address, producer } = await twoStunnels((await echo()).address);
+    const open = await connect(address);
+    open.write('open before');
+    await settled(producer.control, { bytesOut: 11 });
+    const other = await saying('after');
+    if (how === 'wrote') await producer.write([other.address]);
+    await producer.successor([other.address]);
+    expect(await exchange(address, '')).toBe('after');
+    open.end(' and after');
+    expect((await readAll(open)).toString()).toBe('open before and after');
+  });
+
+  it('is not reloaded for an agent after a crash that wants the same', async () => {
+    const application = await echo();
+    const { address, producer } = await twoStunnels(application.address);
+    await producer.successor([application.address]);
+    expect(await exchange(address, 'hello')).toBe('hello');
+    const log = await readFile(path.join(producer.folder, 'stunnel.log'), 'utf8');
+    expect(log.match(/Configuration successful/g)).toHaveLength(1);
+  });
+
   it('cuts a silent connection after the idle time, if one is set', async () => {
     const application = await echo();
     const protection = psk();
@@ -237,11 +273,15 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
   });
 });
 
+function startStunnel(options: ProxyOptions): Promise<TestProxy> {
+  return TestProxy.start(stunnel, options);
+}
+
 /** PROD and CONS with the same key. */
 async function twoStunnels(
   target: string,
   listenerIp = '127.0.0.1',
-): Promise<{ producer: StartedStunnel; consumer: StartedStunnel; address: string }> {
+): Promise<{ producer: TestProxy; consumer: TestProxy; address: string }> {
   const protection = psk();
   const producer = await startStunnel({ targets: [target], protection, listenerIp });
   const consumer = await startStunnel({ wan: 'target', targets: [producer.address], protection, listenerIp });

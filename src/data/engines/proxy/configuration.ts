@@ -1,10 +1,11 @@
-import { rename } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../../observe/logger.js';
 import { writePrivate } from '../../../platform/state-dir.js';
 import type { Job, Place, ProgramRunner } from '../../runners/runner.js';
 import type { ForwarderOptions } from '../engine.js';
-import type { ProxyKind, ProxySettings } from './proxy.js';
+import type { ProxyControl, ProxyKind, ProxySettings } from './proxy.js';
 import { render } from './template.js';
 
 export interface ConfigurationOptions {
@@ -16,7 +17,10 @@ export interface ConfigurationOptions {
   readonly logger: Logger;
 }
 
-/** The files of one proxy. The configuration in force is replaced only by one that the program itself has accepted. */
+/**
+ * The files of one proxy. The configuration in force is replaced only by one that the program itself has accepted. A file says
+ * that the program was not told yet, for an agent that comes after one that died at that moment.
+ */
 export class Configuration {
   readonly #parts: ConfigurationOptions;
   readonly #name: string;
@@ -39,7 +43,25 @@ export class Configuration {
     const draft = `next-${this.#name}`;
     await writePrivate(path.join(place.folder, draft), text);
     await runner.verify(this.#job(draft));
-    await rename(path.join(place.folder, draft), path.join(place.folder, this.#name));
+    const file = path.join(place.folder, this.#name);
+    if (text !== (await readFile(file, 'utf8').catch(() => undefined))) await writePrivate(this.#untold, '');
+    await rename(path.join(place.folder, draft), file);
+  }
+
+  /** Makes a running program follow what was written, unless it does: not all can without a gap in which they refuse. */
+  async apply(control: ProxyControl, settings: ProxySettings): Promise<void> {
+    if (!existsSync(this.#untold)) return;
+    await control.apply(settings);
+    await this.followed();
+  }
+
+  /** The program follows what was written, or will as soon as it starts. */
+  async followed(): Promise<void> {
+    await rm(this.#untold, { force: true });
+  }
+
+  get #untold(): string {
+    return path.join(this.#parts.place.folder, 'untold');
   }
 
   #job(file: string): Job {

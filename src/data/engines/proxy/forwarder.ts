@@ -5,7 +5,7 @@ import type { ProgramRunner } from '../../runners/runner.js';
 import type { ConnectionInfo, Counters, EngineSettings, Forwarder, ForwarderOptions, Targets } from '../engine.js';
 import { ResolvedTargets } from '../resolved-targets.js';
 import { Configuration } from './configuration.js';
-import type { ProxyKind, ProxySettings, ProxyStream } from './proxy.js';
+import type { ProxyControl, ProxyKind, ProxySettings, ProxyStream } from './proxy.js';
 import { Supervisor } from './supervisor.js';
 import { Totals } from './totals.js';
 
@@ -22,6 +22,8 @@ export class ProxyForwarder implements Forwarder {
   #connections: readonly ConnectionInfo[] = [];
   #targets: ResolvedTargets | undefined;
   #maxRate: number;
+  /** As the configuration on disk says. */
+  #inForce: ProxySettings | undefined;
   #proxy: { readonly configuration: Configuration; readonly supervisor: Supervisor } | undefined;
 
   constructor(kind: ProxyKind, runner: ProgramRunner, settings: EngineSettings, options: ForwarderOptions) {
@@ -39,9 +41,15 @@ export class ProxyForwarder implements Forwarder {
         logger.warn({ reason: messageOf(error) }, 'the proxy did not take a new address of a target');
       });
     });
-    if (this.#proxy) await this.#apply(resolved);
-    else await this.#open(resolved);
+    // From here on, new addresses of the old targets are of no interest, unless the new ones cannot be had.
     this.#targets?.[Symbol.dispose]();
+    try {
+      if (this.#proxy) await this.#apply(resolved);
+      else await this.#open(resolved);
+    } catch (error) {
+      this.#targets?.keepFresh(logger);
+      throw error;
+    }
     this.#targets = resolved;
     resolved.keepFresh(logger);
   }
@@ -80,22 +88,27 @@ export class ProxyForwarder implements Forwarder {
       opening.defer(() => runner.remove(place));
       const parts = { kind, runner, place, templateDir: this.#settings.templateDir, options: this.#options, logger };
       const configuration = new Configuration(parts);
+      // What an earlier agent has left, if taking it over fails. In the end, the supervisor has ended it already.
+      opening.defer(async () => {
+        const left = await runner.adopt(configuration.job);
+        await left?.[Symbol.asyncDispose]();
+      });
       if (this.#settings.legacyStunnelPeer) {
         logger.warn('this stream is not encrypted: its other end is a gateway of the Python implementation');
       }
-      await configuration.write(this.#settingsFor(targets, place.seenAs));
+      const settings = this.#settingsFor(targets, place.seenAs);
+      await configuration.write(settings);
+      this.#inForce = settings;
       const supervisor = opening.use(
         new Supervisor({
           runner,
           job: () => configuration.job,
-          prepare: () => kind.prepare?.(place) ?? Promise.resolve(),
-          control: (running) =>
-            kind.control({
-              place,
-              running,
-              settings: this.#settingsFor(this.#targets ?? targets, place.seenAs),
-              logger,
-            }),
+          prepare: async () => {
+            await kind.prepare?.(place);
+            await configuration.followed();
+          },
+          control: (running) => kind.control({ place, running, settings: this.#inForce ?? settings, logger }),
+          follow: (control) => configuration.apply(control, settings),
           onLost: () => {
             this.#totals.restart();
             this.#connections = [];
@@ -118,11 +131,36 @@ export class ProxyForwarder implements Forwarder {
   async #apply(targets: ResolvedTargets): Promise<void> {
     const proxy = this.#proxy;
     if (!proxy) return;
-    const settings = this.#settingsFor(targets, proxy.configuration.job.place.seenAs);
-    await proxy.supervisor.with(async (control) => {
-      await proxy.configuration.write(settings);
-      await control?.apply(settings);
+    const { configuration, supervisor } = proxy;
+    const settings = this.#settingsFor(targets, configuration.job.place.seenAs);
+    await supervisor.with(async (control) => {
+      const before = this.#inForce;
+      try {
+        await this.#follow(configuration, control, settings);
+      } catch (error) {
+        if (before) await this.#goBack(configuration, control, before);
+        throw error;
+      }
     });
+  }
+
+  /** The configuration, the program and what we know are one again, if the program can be talked to at all. */
+  async #goBack(configuration: Configuration, control: ProxyControl | undefined, before: ProxySettings): Promise<void> {
+    try {
+      await this.#follow(configuration, control, before);
+    } catch (error) {
+      this.#options.logger.warn({ reason: messageOf(error) }, 'the proxy does not go back to its former targets');
+    }
+  }
+
+  async #follow(
+    configuration: Configuration,
+    control: ProxyControl | undefined,
+    settings: ProxySettings,
+  ): Promise<void> {
+    await configuration.write(settings);
+    this.#inForce = settings;
+    if (control) await configuration.apply(control, settings);
   }
 
   #settingsFor(targets: ResolvedTargets, folder: string): ProxySettings {

@@ -1,5 +1,6 @@
 import { Backoff } from '../../../core/backoff.js';
 import type { Clock } from '../../../core/clock.js';
+import { Deadline } from '../../../core/deadline.js';
 import { orAborted } from '../../../core/deferred.js';
 import { messageOf, SciStreamError } from '../../../core/errors.js';
 import { Serial } from '../../../core/serial.js';
@@ -10,6 +11,8 @@ import type { Job, ProgramRunner, Running } from '../../runners/runner.js';
 import type { ProxyControl } from './proxy.js';
 
 const readyMs = 15_000;
+/** For one that serves already. */
+const answerMs = 5_000;
 const firstPauseMs = 200;
 const longestPauseMs = 30_000;
 /** A program that has run so long did not die of its own start. */
@@ -21,6 +24,8 @@ export interface SupervisorOptions {
   /** Before each start. */
   readonly prepare: () => Promise<void>;
   readonly control: (running: Running) => ProxyControl;
+  /** Makes one that an earlier agent has left running follow the configuration that it may never have been told of. */
+  readonly follow: (control: ProxyControl) => Promise<void>;
   /** The program has ended by itself. */
   readonly onLost: () => void;
   readonly clock: Clock;
@@ -71,53 +76,76 @@ export class Supervisor implements AsyncDisposable {
     });
   }
 
-  get #stopping(): boolean {
+  /** A method, as it may become true while something is awaited. */
+  #isStopping(): boolean {
     return this.#stop.signal.aborted;
   }
 
   async #start(mayAdopt: boolean): Promise<void> {
-    const adopted = mayAdopt ? await this.#options.runner.adopt(this.#options.job()) : undefined;
-    const running = adopted ?? (await this.#launch());
-    const control = this.#options.control(running);
-    try {
-      await this.#ready(running, control);
-    } catch (error) {
-      await control[Symbol.asyncDispose]();
-      await running[Symbol.asyncDispose]();
-      throw error;
-    }
-    const program = { running, control };
+    const program = (mayAdopt ? await this.#adopt() : undefined) ?? (await this.#launch());
     this.#program = program;
     const since = this.#options.clock.now();
-    void running.ended.then((reason) => {
+    void program.running.ended.then((reason) => {
       if (this.#options.clock.now() - since >= stableMs) this.#backoff.reset();
       this.#lost(program, reason);
     });
   }
 
-  async #launch(): Promise<Running> {
+  /** Undefined when there is none, or none that could be used. */
+  async #adopt(): Promise<Program | undefined> {
+    const { runner, job, follow, logger } = this.#options;
+    const running = await runner.adopt(job());
+    if (!running) return undefined;
+    try {
+      return await this.#serving(running, follow);
+    } catch (error) {
+      this.#stop.signal.throwIfAborted();
+      logger.error(
+        { reason: messageOf(error) },
+        'the proxy of an earlier agent is of no use; its connections are lost',
+      );
+      return undefined;
+    }
+  }
+
+  async #launch(): Promise<Program> {
     await this.#options.prepare();
-    return this.#options.runner.start(this.#options.job());
+    return this.#serving(await this.#options.runner.start(this.#options.job()));
+  }
+
+  /** Ends the program when it does not come to serve. */
+  async #serving(running: Running, follow?: SupervisorOptions['follow']): Promise<Program> {
+    const control = this.#options.control(running);
+    try {
+      await this.#ready(running, control, follow ? answerMs : readyMs);
+      await follow?.(control);
+      return { running, control };
+    } catch (error) {
+      await control[Symbol.asyncDispose]();
+      await running[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** The program says that it serves, and its ports are taken. */
-  async #ready(running: Running, control: ProxyControl): Promise<void> {
+  async #ready(running: Running, control: ProxyControl, ms: number): Promise<void> {
     const { program, listeners, transport } = this.#options.job();
     const over = new AbortController();
-    const deadline = AbortSignal.any([AbortSignal.timeout(readyMs), this.#stop.signal, over.signal]);
+    using deadline = new Deadline(ms, this.#stop.signal, over.signal);
+    const { signal } = deadline;
     void running.ended.then((reason) => {
       over.abort(new SciStreamError('SERVER_ERR', `${program.name} could not be started: ${reason}`));
     });
-    await orAborted(control.ready(deadline), deadline);
+    await orAborted(control.ready(signal), signal);
     if (transport === 'udp') return;
     for (const { host, port } of listeners) {
       const what = `${program.name} listening at port ${port}`;
-      await until(what, readyMs, async () => (await probePort(host, port)) === undefined, deadline);
+      await until(what, ms, async () => (await probePort(host, port)) === undefined, signal);
     }
   }
 
   #lost(program: Program, reason: string): void {
-    if (this.#program !== program || this.#stopping) return;
+    if (this.#program !== program || this.#isStopping()) return;
     this.#program = undefined;
     this.#options.logger.error({ reason }, 'the proxy has ended; its connections are lost');
     this.#options.onLost();
@@ -132,12 +160,12 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #restart(): Promise<void> {
-    if (this.#stopping) return;
+    if (this.#isStopping()) return;
     try {
       await this.#start(false);
       this.#options.logger.info('the proxy runs again');
     } catch (error) {
-      if (this.#stopping) return;
+      if (this.#isStopping()) return;
       this.#options.logger.error({ reason: messageOf(error) }, 'the proxy could not be started again');
       this.#restartLater();
     }

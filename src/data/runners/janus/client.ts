@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { abortReason } from '../../../core/deferred.js';
+import { Deadline } from '../../../core/deadline.js';
 import { errnoOf, messageOf, SciStreamError } from '../../../core/errors.js';
 import type { Secret } from '../../../core/secret.js';
 
@@ -62,8 +63,8 @@ export class JanusClient {
 
   /** A GET changes nothing, so it may be asked again when the connection breaks; nothing else may. */
   async #attempts(call: Call): Promise<Reply> {
-    const deadline = AbortSignal.timeout(call.deadlineMs);
-    const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
+    using deadline = new Deadline(call.deadlineMs, call.signal);
+    const { signal } = deadline;
     for (let attempts = call.method === 'GET' ? 2 : 1; ; attempts--) {
       try {
         return await this.#once(call, signal);

@@ -63,7 +63,13 @@ export function adoptedProcess(pid: number, identity: string): MainProcess {
     exited.resolve();
     return false;
   };
-  const timer = setInterval(isRunning, pollMs).unref();
+  const timer = setInterval(() => {
+    try {
+      isRunning();
+    } catch {
+      // There was no descriptor to look: the next look tells.
+    }
+  }, pollMs).unref();
   const reason = (): Promise<string> =>
     Promise.resolve('it ended; an earlier agent had started it, so nobody knows its exit code');
   return { pid, exited: exited.promise, isRunning, reason };

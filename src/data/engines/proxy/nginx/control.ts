@@ -6,30 +6,31 @@ import { until } from '../../../../core/until.js';
 import { socketPath } from '../../../../platform/state-dir.js';
 import type { ConnectionInfo, Counters } from '../../engine.js';
 import type { ProxyControl, ProxyControlOptions, ProxySettings } from '../proxy.js';
-import { SessionLog } from './session-log.js';
-import { askStatus } from './status.js';
+import { establishedAt } from '../tcp-sockets.js';
+import { sessionKey, SessionLog } from './session-log.js';
+import { askAll, askStatus, type Status } from './status.js';
 
 /** It starts its new workers at once and ends the old ones a tenth of a second later. */
 const reloadMs = 15_000;
 
-/** Reloads nginx, and counts from its status page and the log of the connections that ended. */
+/** Reloads nginx, and counts from its status page, the log of the connections that ended, and what the system tells of others. */
 export class NginxControl implements ProxyControl {
   readonly #options: ProxyControlOptions;
   readonly #statusFile: (settings: ProxySettings) => string;
   readonly #log: SessionLog;
   readonly #turn = new Serial();
-  /** Where the configuration in force answers. */
-  #current: string;
+  /** What was reported last: of what came in on a connection that broke, nginx may have taken less. */
+  #highest = { bytesIn: 0, bytesOut: 0 };
 
   constructor(options: ProxyControlOptions, statusFile: (settings: ProxySettings) => string) {
     this.#options = options;
     this.#statusFile = statusFile;
     this.#log = new SessionLog(options.place.folder);
-    this.#current = statusFile(options.settings);
   }
 
+  /** Under whatever configuration: an earlier agent may have written one that nginx was never told to follow. */
   async ready(signal: AbortSignal): Promise<void> {
-    await until('nginx answering', Infinity, () => answers(this.#current), signal);
+    await until('nginx answering', Infinity, async () => (await this.#answers()).size > 0, signal);
   }
 
   /**
@@ -39,11 +40,13 @@ export class NginxControl implements ProxyControl {
   apply(settings: ProxySettings): Promise<void> {
     return this.#turn.run(async () => {
       const next = this.#statusFile(settings);
-      if (next === this.#current) return;
+      const files = [...(await this.#answers()).keys()];
+      const current = files.find((file) => file !== next) ?? files[0];
+      if (current === next) return;
       const old = socketPath(this.#options.place.folder, 'old.sock');
       await rm(old, { force: true });
-      await link(this.#current, old);
       try {
+        if (current !== undefined) await link(current, old);
         await this.#options.running.signal('SIGHUP');
         await until('the reload', reloadMs, async () => (await answers(next)) && !(await answers(old)));
       } catch (cause) {
@@ -52,25 +55,59 @@ export class NginxControl implements ProxyControl {
       } finally {
         await rm(old, { force: true });
       }
-      this.#current = next;
     });
   }
 
-  /** The bytes are those of connections that have ended. */
+  /** Where the system does not tell bytes of open connections, they count when they end. */
   counters(): Promise<Counters> {
     return this.#turn.run(async () => {
-      const { open, total } = await askStatus(this.#current);
-      const { refused, bytesIn, bytesOut } = await this.#log.read();
-      return { bytesIn, bytesOut, openConnections: open, totalConnections: total, refusedConnections: refused };
+      const { open, total } = await this.#status();
+      const connections = await this.#connections(open);
+      // Read last: nginx logs the end of a connection before it closes it, so none is missed.
+      const { sums, news } = await this.#log.read();
+      const still = connections.filter(({ client, listener }) => !news.has(sessionKey(client, listener.port)));
+      this.#highest = {
+        bytesIn: Math.max(
+          this.#highest.bytesIn,
+          still.reduce((sum, { bytesIn }) => sum + bytesIn, sums.bytesIn),
+        ),
+        bytesOut: Math.max(
+          this.#highest.bytesOut,
+          still.reduce((sum, { bytesOut }) => sum + bytesOut, sums.bytesOut),
+        ),
+      };
+      return { ...this.#highest, openConnections: open, totalConnections: total, refusedConnections: sums.refused };
     });
   }
 
   connections(): Promise<readonly ConnectionInfo[]> {
-    return Promise.resolve([]);
+    return this.#turn.run(async () => this.#connections((await this.#status()).open));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Every question has a connection of its own, which it closes.
+  }
+
+  /** Those whose bytes the system knows. */
+  async #connections(open: number): Promise<readonly ConnectionInfo[]> {
+    const { transport, streams, wan } = this.#options.settings;
+    if (open === 0 || transport === 'udp') return [];
+    const sockets = (await establishedAt(streams.map(({ listener }) => listener))) ?? [];
+    return sockets.flatMap(({ listener, client, bytesIn, bytesOut, ...path }) => {
+      if (bytesIn === undefined || bytesOut === undefined) return [];
+      return [{ listener, client, bytesIn, bytesOut, ...(wan === 'listener' && path) }];
+    });
+  }
+
+  /** All workers share the numbers, those of the configuration before too. */
+  async #status(): Promise<Status> {
+    const [status] = (await this.#answers()).values();
+    if (status) return status;
+    throw new SciStreamError('SERVER_ERR', `nginx does not answer in ${this.#options.place.folder}.`);
+  }
+
+  #answers(): Promise<ReadonlyMap<string, Status>> {
+    return askAll(this.#options.place.folder);
   }
 }
 

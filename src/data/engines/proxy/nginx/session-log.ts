@@ -2,8 +2,10 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } fr
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { Endpoint } from '../../../../core/endpoint.js';
 import { errnoOf, messageOf, SciStreamError } from '../../../../core/errors.js';
 import { writePrivate } from '../../../../platform/state-dir.js';
+import { canonicalHost } from '../tcp-sockets.js';
 
 const logName = 'access.log';
 const sumsName = 'ended.json';
@@ -24,6 +26,19 @@ export type EndedSums = Readonly<State['sums']>;
 
 const none: EndedSums = { refused: 0, bytesIn: 0, bytesOut: 0 };
 
+export interface Ended {
+  readonly sums: EndedSums;
+  /** Those that were not in the sums of the reading before: see `sessionKey`. */
+  readonly news: ReadonlySet<string>;
+}
+
+/** Names a connection as long as it is open. */
+export function sessionKey(client: Endpoint, listenerPort: number): string {
+  // nginx does not tell the interface of a link-local address.
+  const [host = ''] = client.host.split('%');
+  return `${canonicalHost(host)} ${client.port} ${listenerPort}`;
+}
+
 /** Sums up what nginx has logged, a line for each connection that ended, and keeps the log from growing. */
 export class SessionLog {
   readonly #folder: string;
@@ -36,18 +51,22 @@ export class SessionLog {
   }
 
   /** One call at a time. */
-  async read(): Promise<EndedSums> {
+  async read(): Promise<Ended> {
     let log: number;
     try {
       log = openSync(path.join(this.#folder, logName), constants.O_RDWR | constants.O_NOFOLLOW);
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return none;
+      if (errnoOf(error) === 'ENOENT') return { sums: none, news: new Set() };
       throw new SciStreamError('SERVER_ERR', `The log of nginx cannot be read: ${messageOf(error)}`, { cause: error });
     }
     try {
-      this.#state = readOn(log, this.#state ?? (await this.#load(fstatSync(log).size)));
+      const known = this.#state ?? (await this.#load(fstatSync(log).size));
+      const lines = linesFrom(log, known.offset);
+      const sums = { ...known.sums };
+      const news = addEnded(sums, lines);
+      this.#state = { offset: known.offset + lines.length, sums };
       if (this.#state.offset >= this.#largest) await this.#empty(log, this.#state);
-      return this.#state.sums;
+      return { sums, news };
     } finally {
       closeSync(log);
     }
@@ -75,7 +94,8 @@ export class SessionLog {
   }
 }
 
-function readOn(log: number, { offset, sums }: State): State {
+/** A line without its end is still being written. */
+function linesFrom(log: number, offset: number): string {
   const buffer = Buffer.allocUnsafe(1 << 16);
   let text = '';
   for (let at = offset; ;) {
@@ -84,18 +104,22 @@ function readOn(log: number, { offset, sums }: State): State {
     text += buffer.toString('latin1', 0, bytes);
     at += bytes;
   }
-  // A line without its end is still being written.
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return { offset: offset + whole.length, sums: addEnded(sums, whole) };
+  return text.slice(0, text.lastIndexOf('\n') + 1);
 }
 
-/** Adds the lines `$status $bytes_received $bytes_sent`. 502 is nginx's word for "no target could be reached". */
-export function addEnded(sums: EndedSums, text: string): State['sums'] {
-  const total = { ...sums };
-  for (const [, status, received, sent] of text.matchAll(/^(\d{3}) (\d+) (\d+)$/gm)) {
-    if (status === '502') total.refused++;
-    total.bytesIn += Number(received);
-    total.bytesOut += Number(sent);
+/**
+ * Adds the lines `$status $bytes_received $bytes_sent $remote_addr $remote_port $server_port` and answers whose they are. 502 is
+ * nginx's word for "no target could be reached".
+ */
+export function addEnded(sums: State['sums'], text: string): ReadonlySet<string> {
+  const ended = new Set<string>();
+  for (const [, status, received, sent, host = '', port, listenerPort] of text.matchAll(line)) {
+    if (status === '502') sums.refused++;
+    sums.bytesIn += Number(received);
+    sums.bytesOut += Number(sent);
+    ended.add(sessionKey({ host, port: Number(port) }, Number(listenerPort)));
   }
-  return total;
+  return ended;
 }
+
+const line = /^(\d{3}) (\d+) (\d+) ([\da-f.:]+) (\d+) (\d+)$/gm;

@@ -1,5 +1,7 @@
+import { readdir } from 'node:fs/promises';
 import http from 'node:http';
 import { messageOf, SciStreamError } from '../../../../core/errors.js';
+import { socketPath } from '../../../../platform/state-dir.js';
 
 const deadlineMs = 10_000;
 
@@ -7,6 +9,21 @@ const deadlineMs = 10_000;
 export interface Status {
   readonly open: number;
   readonly total: number;
+}
+
+/**
+ * What answers at the status sockets in a folder, by their files: that of the configuration in force, and for a moment that of
+ * the one before. A file where nobody listens is left out.
+ */
+export async function askAll(folder: string): Promise<ReadonlyMap<string, Status>> {
+  const answers = new Map<string, Status>();
+  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{16}\.sock$/.test(name));
+  // One after the other, as one that asks sees the others as connections.
+  for (const file of names.map((name) => socketPath(folder, name))) {
+    const status = await askStatus(file).catch(() => undefined);
+    if (status) answers.set(file, status);
+  }
+  return answers;
 }
 
 /** Throws SERVER_ERR when there is no answer. */

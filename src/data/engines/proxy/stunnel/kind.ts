@@ -1,7 +1,9 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { SciStreamError } from '../../../../core/errors.js';
 import { pskIdentity } from '../../../../core/protection.js';
 import type { ProxyKind, ProxySettings } from '../proxy.js';
+import { plainFolder } from '../streams.js';
 import { StunnelControl } from './control.js';
 import { logName, serviceName } from './journal.js';
 import { nobodysCertificate } from './nobody.js';
@@ -30,10 +32,11 @@ export const stunnel: ProxyKind = {
   template: 'stunnel.conf.j2',
 
   values(settings) {
+    const folder = plainFolder(settings);
     return {
-      log: path.posix.join(settings.folder, logName),
-      secrets: path.posix.join(settings.folder, secretsName),
-      nobody: path.posix.join(settings.folder, nobodyName),
+      log: path.posix.join(folder, logName),
+      secrets: path.posix.join(folder, secretsName),
+      nobody: path.posix.join(folder, nobodyName),
       identity: pskIdentity,
       client: settings.wan === 'target',
       legacyPeer: settings.legacyPeer,
@@ -51,6 +54,11 @@ export const stunnel: ProxyKind = {
 
   arguments(configuration) {
     return [configuration];
+  },
+
+  async prepare({ folder }) {
+    // Its end came while the log was renewed, perhaps; what it had counted is counted already.
+    for (const name of [logName, `${logName}.old`]) await rm(path.join(folder, name), { force: true });
   },
 
   control(options) {

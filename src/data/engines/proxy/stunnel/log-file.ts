@@ -1,10 +1,14 @@
-import { appendFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
 import { logName, type Journal } from './journal.js';
 
 const chunk = 1 << 16;
+/** The folder may belong to the program's user, who could put links and pipes there. */
+const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export interface LogFileOptions {
   readonly folder: string;
@@ -72,7 +76,7 @@ export class LogFile {
     const reopened = (await sizeOf(this.#current)) > 0;
     await this.#drain(this.#old);
     if (!reopened) return;
-    await appendFile(this.#current, `counted ${this.#options.journal.save()}\n`);
+    await append(this.#current, `counted ${this.#options.journal.save()}\n`);
     await rm(this.#old, { force: true });
     this.#renewing = false;
     this.#position = 0;
@@ -80,7 +84,7 @@ export class LogFile {
   }
 
   async #drain(file: string): Promise<void> {
-    const handle = await ifThere(open(file, 'r'));
+    const handle = await ifThere(open(file, reading));
     if (!handle) return;
     try {
       const buffer = Buffer.alloc(chunk);
@@ -100,11 +104,20 @@ export class LogFile {
 }
 
 async function textOf(file: string): Promise<string> {
-  return (await ifThere(readFile(file, 'latin1'))) ?? '';
+  return (await ifThere(readFile(file, { encoding: 'latin1', flag: reading }))) ?? '';
 }
 
 async function sizeOf(file: string): Promise<number> {
-  return (await ifThere(stat(file)))?.size ?? 0;
+  return (await ifThere(lstat(file)))?.size ?? 0;
+}
+
+async function append(file: string, text: string): Promise<void> {
+  const handle = await open(file, appending);
+  try {
+    await handle.writeFile(text);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Undefined when there is no such file. */
