@@ -1,15 +1,13 @@
 import { SciStreamError } from '../core/errors.js';
-import { createRunners, type RunnerOptions } from '../data/runners/registry.js';
-import { DataServerTypes } from '../data/types.js';
+import type { DataServerTypes } from '../data/types.js';
 
 /** Prints which data server types work here, and why the others do not. Throws NOT_IMPLEMENTED when `wanted` is not among them. */
-export async function printCheck(runners: RunnerOptions, wanted: string, json: boolean): Promise<void> {
-  const types = new DataServerTypes(createRunners(runners));
+export async function printCheck(types: DataServerTypes, wanted: string, json: boolean): Promise<void> {
   const chosen = types.find(wanted);
   const rows = await Promise.all(
-    types.all.map(async ({ name, aliases, engine, runner, check }) => {
-      const availability = await check();
-      return { name, aliases, engine, runner, ...availability };
+    types.all.map(async (type) => {
+      const { name, aliases, engine, runner } = type;
+      return { name, aliases, engine, runner, ...(await type.check()) };
     }),
   );
   if (json) {

@@ -2,6 +2,7 @@ import type { Command, OptionValues } from '@commander-js/extra-typings';
 
 /** What both servers take for proxies and what runs them; see config/proxy.ts. */
 export function proxying<Args extends unknown[], Opts extends OptionValues>(command: Command<Args, Opts>) {
+  const password = `SCISTREAM_${command.name().toUpperCase()}_JANUS_PASSWORD`;
   return command
     .option('--template-dir <dir>', 'folder with templates of configurations that replace ours')
     .option('--legacy-stunnel-peer', 'stunnel pairs with gateways of the Python implementation; does not encrypt')
@@ -9,10 +10,7 @@ export function proxying<Args extends unknown[], Opts extends OptionValues>(comm
     .option('--haproxy-image <image>', 'image for containers (default: haproxy:3.2)')
     .option('--nginx-image <image>', 'image for containers (default: nginx:1.28)')
     .option('--stunnel-image <image>', 'image for containers (default: stunnel:5)')
-    .option(
-      '--janus-url <url>',
-      "controller of ESnet Janus; the password is read from the environment's JANUS_PASSWORD",
-    )
+    .option('--janus-url <url>', `controller of ESnet Janus; its password is read from ${password}`)
     .option('--janus-user <name>', 'name by which to log in there')
     .option('--janus-ca <file>', 'certificate in PEM to trust there')
     .option('--janus-profile <name>', 'profile of containers there (default: scistream)')

@@ -1,12 +1,16 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ProxySettings } from '../config/proxy.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { RunnerOptions } from '../data/runners/registry.js';
 
-/** Settings of the runners of the data server whose socket lies at `socket`. Throws BAD_FORMAT. */
+/**
+ * Settings of the runners of the data server whose socket lies at `socket`. Throws BAD_FORMAT also for a folder of templates
+ * that is not there: ours would be used instead, and nobody would notice.
+ */
 export async function runnerOptions(settings: ProxySettings, socket: string): Promise<Omit<RunnerOptions, 'logger'>> {
-  const { dockerHost, haproxyImage, nginxImage, stunnelImage } = settings;
+  const { dockerHost, haproxyImage, nginxImage, stunnelImage, templateDir } = settings;
+  if (templateDir !== undefined) await readable('--template-dir', templateDir, readdir(templateDir));
   const images = { haproxy: haproxyImage, nginx: nginxImage, stunnel: stunnelImage };
   // Beside the socket, which no other data server has.
   const folder = path.join(path.dirname(socket), `${path.basename(socket, '.sock')}.d`);
@@ -18,20 +22,20 @@ async function janusOptions(settings: ProxySettings, images: NonNullable<RunnerO
   const { janusUrl: url, janusUser: user, janusPassword: password, janusCa, janusProfile: profile } = settings;
   const { janusInstance, janusVolume: volume } = settings;
   if (!url) return undefined;
-  if (user === undefined || !password || janusInstance === undefined || !volume) {
+  if (user === undefined || !password?.expose().length || janusInstance === undefined || !volume) {
     throw new SciStreamError(
       'BAD_FORMAT',
-      '--janus-url needs --janus-user, --janus-instance, --janus-volume and the password in the environment.',
+      '--janus-url needs --janus-user, --janus-instance, --janus-volume and, in the environment, SCISTREAM_S2CS_JANUS_PASSWORD.',
     );
   }
-  const ca = janusCa === undefined ? undefined : await certificate(janusCa);
+  const ca = janusCa === undefined ? undefined : await readable('--janus-ca', janusCa, readFile(janusCa, 'utf8'));
   return { url, user, password, ca, profile, images, instances: [janusInstance], volume };
 }
 
-async function certificate(file: string): Promise<string> {
+async function readable<T>(option: string, file: string, content: Promise<T>): Promise<T> {
   try {
-    return await readFile(file, 'utf8');
+    return await content;
   } catch (error) {
-    throw new SciStreamError('BAD_FORMAT', `Cannot read --janus-ca ${file}: ${messageOf(error)}`, { cause: error });
+    throw new SciStreamError('BAD_FORMAT', `Cannot read ${option} ${file}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -6,12 +6,15 @@ import { none } from '../auth/none.js';
 import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
 import { proxyArguments, proxyEnvironment } from '../config/proxy.js';
 import { relayArguments } from '../config/relay.js';
+import { assertLegacyPeer } from '../control/data-server-type.js';
 import { agentSocket } from '../control/local-agent.js';
 import { ControlServer } from '../control/server.js';
 import { systemClock } from '../core/clock.js';
 import { aborted } from '../core/deferred.js';
 import { formatEndpoint, isLoopback } from '../core/endpoint.js';
 import { Scope } from '../core/scope.js';
+import { createRunners } from '../data/runners/registry.js';
+import { DataServerTypes } from '../data/types.js';
 import { createLogger, type Logger } from '../observe/logger.js';
 import { ensureCertificate, loadCertificate, type ServerCertificate } from '../platform/certificates.js';
 import { ensurePrivateDir, lockStateDir } from '../platform/state-dir.js';
@@ -50,20 +53,23 @@ const program = proxying(relaying(new Command('s2cs')))
   .option('--check', 'tell which data server types work here, and end')
   .action(async ({ config: file, check, ...flags }) => {
     const config = await loadS2csConfig({ flags, file });
-    if (check) await preflight(config);
-    else await serve(config, stopSignal());
+    const logger = createLogger({ name: 's2cs', level: config.verbose ? 'debug' : 'info' });
+    const types = await typesFor(config, logger);
+    if (check) await printCheck(types, config.type, config.json);
+    else await serve(config, logger, stopSignal());
   });
 
-/** Asks what the data server would ask, without starting one. */
-async function preflight(config: S2csConfig): Promise<void> {
-  const logger = createLogger({ name: 's2cs', level: config.verbose ? 'debug' : 'info' });
+/** As the data server will have them. Throws BAD_FORMAT for what it would refuse. */
+async function typesFor(config: S2csConfig, logger: Logger): Promise<DataServerTypes> {
   const runners = await runnerOptions(config, path.join(config.stateDir, agentSocket));
-  await printCheck({ ...runners, logger }, config.type, config.json);
+  const types = new DataServerTypes(createRunners({ ...runners, logger }));
+  const chosen = types.find(config.type);
+  if (config.legacyStunnelPeer) assertLegacyPeer(chosen);
+  return types;
 }
 
-async function serve(config: S2csConfig, stop: AbortSignal): Promise<void> {
+async function serve(config: S2csConfig, logger: Logger, stop: AbortSignal): Promise<void> {
   const { stateDir } = config;
-  const logger = createLogger({ name: 's2cs', level: config.verbose ? 'debug' : 'info' });
   await using scope = new Scope();
   await ensurePrivateDir(stateDir);
   const heldBy = `Another s2cs uses the state folder ${stateDir}; stop it or give this one its own --state-dir.`;

@@ -64,8 +64,12 @@ export function proxyEnvironment({ janusPassword }: ProxySettings): Record<strin
 }
 
 function parseUrl(text: string): URL {
+  // Not shown: it may hold a password.
+  if (text.includes('@')) {
+    throw new SciStreamError('BAD_FORMAT', 'A user and a password do not belong in the URL; give --janus-user.');
+  }
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
+  if (!url || !['http:', 'https:'].includes(url.protocol)) {
     throw new SciStreamError('BAD_FORMAT', `${JSON.stringify(text)} is not a URL such as https://janus.example:5000.`);
   }
   return url;

@@ -29,6 +29,13 @@ describe('settings of a control server', () => {
       helloTimeout: 180_000,
       maxSessions: 1000,
       ...{ workers: availableParallelism(), bufferSize: 1 << 20, socketBuffer: 0, idleTimeout: 0, portable: false },
+      ...{
+        haproxyImage: 'haproxy:3.2',
+        nginxImage: 'nginx:1.28',
+        stunnelImage: 'stunnel:5',
+        janusProfile: 'scistream',
+      },
+      legacyStunnelPeer: false,
       verbose: false,
       json: false,
     });

@@ -17,6 +17,12 @@ export function chooseType(wanted: string, types: readonly TypeInfo[]): TypeInfo
   return found;
 }
 
+/** Throws BAD_FORMAT unless the type can pair with gateways of the Python implementation. */
+export function assertLegacyPeer({ name, engine }: Pick<TypeInfo, 'name' | 'engine'>): void {
+  if (engine === 'stunnel') return;
+  throw new SciStreamError('BAD_FORMAT', `--legacy-stunnel-peer needs a --type of stunnel, not ${name}.`);
+}
+
 /**
  * What sessions get that do not ask for more: what the operator wants, else the first that the type offers. Throws
  * NOT_IMPLEMENTED when the type cannot do it.

@@ -23,6 +23,8 @@ export interface ReserveRequest {
 /** Ports held for one session on a gateway node. */
 export interface Reserved {
   readonly id: string;
+  /** Of the data server. */
+  readonly type: string;
   readonly listeners: readonly Endpoint[];
   /** As the data server told it. */
   readonly security: string;
@@ -41,14 +43,23 @@ export interface GatewayChange {
 export class Gateway {
   /** The data server type that sessions here get. */
   readonly type: string;
-  /** Streams live on when the data server's process dies, and the next one takes them over. */
-  readonly outlivesAgent: boolean;
+  readonly #outliving: ReadonlySet<string>;
   readonly #client: Client<typeof DataService>;
 
-  constructor(client: Client<typeof DataService>, { name, outlivesAgent }: Pick<TypeInfo, 'name' | 'outlivesAgent'>) {
+  /** `types` are all there are, as sessions of before a restart may have others. */
+  constructor(
+    client: Client<typeof DataService>,
+    type: string,
+    types: readonly Pick<TypeInfo, 'name' | 'outlivesAgent'>[],
+  ) {
     this.#client = client;
-    this.type = name;
-    this.outlivesAgent = outlivesAgent;
+    this.type = type;
+    this.#outliving = new Set(types.flatMap(({ name, outlivesAgent }) => (outlivesAgent ? [name] : [])));
+  }
+
+  /** Streams of that type live on when the data server's process dies, and the next one takes them over. */
+  outlivesAgent(type: string): boolean {
+    return this.#outliving.has(type);
   }
 
   async reserve({ preferredPorts, maxRate, key, ...request }: ReserveRequest, signal?: AbortSignal): Promise<Reserved> {
@@ -83,7 +94,7 @@ export class Gateway {
     } catch (error) {
       const { code } = toSciStreamError(error);
       if (code === 'INVALID_UID') return undefined;
-      if ((code === 'CONN_ERROR' || code === 'UNAVAILABLE') && !this.outlivesAgent) return undefined;
+      if ((code === 'CONN_ERROR' || code === 'UNAVAILABLE') && !this.outlivesAgent(this.type)) return undefined;
       throw error;
     }
   }
@@ -116,8 +127,8 @@ async function reached<T>(call: Promise<T>): Promise<T> {
   }
 }
 
-export function toReserved({ id, listeners, security, transport }: Reservation): Reserved {
-  return { id, listeners: listeners.map(parseEndpoint), security, transport: parseTransport(transport) };
+export function toReserved({ id, type, listeners, security, transport }: Reservation): Reserved {
+  return { id, type, listeners: listeners.map(parseEndpoint), security, transport: parseTransport(transport) };
 }
 
 function present(reservation: Reservation | undefined): Reservation {

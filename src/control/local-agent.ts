@@ -77,6 +77,12 @@ export class LocalAgent {
     this.#stopping = true;
   }
 
+  /** Starts another one if it is not there: what has outlived it can only be ended by an agent. */
+  async revive(): Promise<void> {
+    await this.#restarting;
+    if (!(await isServed(this.#socket))) await this.#launch();
+  }
+
   /** Ends the agent and waits until its process is gone. One that somebody else has started is left to them. */
   async stop(): Promise<void> {
     this.expectEnd();
@@ -163,7 +169,7 @@ export class LocalAgent {
     socket.once('close', () => {
       if (this.#stopping) return;
       this.#lost = true;
-      this.#options.logger.error('the data server has gone; its streams are lost');
+      this.#options.logger.error('the data server has gone, with the streams that lived in it');
       this.onLost();
       this.#restartLater();
     });

@@ -64,9 +64,6 @@ function keyFor({ pskFromUid, logger }: Policy, uid: string): Secret {
         'or give a key of its own with --key-file.',
     );
   }
-  logger.warn(
-    { uid },
-    'this session is encrypted with its uid as the key (--psk-from-uid): who knows the uid can read it',
-  );
+  logger.warn({ uid }, 'this session has its uid as the key (--psk-from-uid): who knows the uid can take its stream');
   return key;
 }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Verifier } from '../auth/verifier.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { messageOf, SciStreamError } from '../core/errors.js';
+import { messageOf } from '../core/errors.js';
 import { capacityOf, type PortRange } from '../core/port-range.js';
 import type { Security } from '../core/protection.js';
 import { Scope } from '../core/scope.js';
@@ -11,7 +11,7 @@ import { ControlService } from '../gen/scistream/control/v2/control_pb.js';
 import { recordTransition, type SessionTransition } from '../observe/events.js';
 import type { Logger } from '../observe/logger.js';
 import { RpcServer } from '../platform/rpc-server.js';
-import { chooseSecurity, chooseType } from './data-server-type.js';
+import { assertLegacyPeer, chooseSecurity, chooseType } from './data-server-type.js';
 import type { Facility } from './facility.js';
 import { Gateway } from './gateway.js';
 import { LocalAgent } from './local-agent.js';
@@ -84,10 +84,10 @@ export class ControlServer {
         });
       };
       agent.onLost = () => {
-        if (!facility.gateway.outlivesAgent) ending(facility.sessions.failAll(agentGone));
+        ending(facility.sessions.failEmbedded(agentGone));
       };
       agent.onBack = () => {
-        ending(facility.sessions.failLost(agentGone));
+        ending(facility.sessions.reconcile(agentGone));
       };
       await facility.sessions.restore();
       const rpc = await RpcServer.listen({
@@ -113,6 +113,7 @@ export class ControlServer {
     scope.defer(() => this.#agent.stop());
     scope.defer(() => this.#rpc.close(closeGraceMs));
     scope.defer(() => this.#sessions.drain());
+    if (this.#sessions.mayOutliveAgent) scope.defer(() => this.#agent.revive());
   }
 }
 
@@ -120,10 +121,8 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
   const { clock, logger, setupTimeoutMs, maxSessions } = options;
   const { types, name } = await agent.client.info({});
   const type = chooseType(options.type, types);
-  if (options.legacyStunnelPeer && type.engine !== 'stunnel') {
-    throw new SciStreamError('BAD_FORMAT', `--legacy-stunnel-peer needs a --type of stunnel, not ${type.name}.`);
-  }
-  const gateway = new Gateway(agent.client, type);
+  if (options.legacyStunnelPeer) assertLegacyPeer(type);
+  const gateway = new Gateway(agent.client, type.name, types);
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);
   };

@@ -6,6 +6,7 @@ import { isFinal } from '../core/session.js';
 import type { Principal } from '../auth/verifier.js';
 import type { Security, Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
+import { isStale, lostSessions, outlivesAgent } from './agent-loss.js';
 import { fromAnnotations } from './annotations.js';
 import { toReserved } from './gateway.js';
 import { Observers } from './observers.js';
@@ -102,7 +103,7 @@ export class SessionManager {
   }
 
   list({ name }: Principal): Session[] {
-    return [...this.#sessions.values()].filter((session) => session.owner === name && !isFinal(session.state));
+    return this.#all.filter((session) => session.owner === name && !isFinal(session.state));
   }
 
   get size(): number {
@@ -149,24 +150,29 @@ export class SessionManager {
     }
   }
 
-  /** The agent and all it carried have gone. */
-  async failAll(reason: string): Promise<void> {
-    await this.#endAll((session) => session.end('fail', 'agent', reason));
+  /** The agent has gone, and the streams that lived in it. */
+  async failEmbedded(reason: string): Promise<void> {
+    const lost = this.#all.filter((session) => !outlivesAgent(session, this.#options.gateway));
+    await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
   }
 
-  /** Another agent has taken over what it could: the sessions of the rest are over. */
-  async failLost(reason: string): Promise<void> {
+  /**
+   * Another agent has taken over what it could: sessions of the rest are over, and what it carries for sessions that have
+   * ended without an agent is given back.
+   */
+  async reconcile(reason: string): Promise<void> {
     // Before it is asked, as sessions that get their ports meanwhile would not be in its answer.
-    const held = [...this.#sessions.values()].filter(({ ports }) => ports !== undefined);
-    const reservations = await this.#options.gateway.list();
-    const found = new Set(reservations.map(({ id }) => id));
-    // Released while no agent was there to hear it.
-    for (const { id, annotations } of reservations) {
-      const stored = fromAnnotations(annotations);
-      if (stored && !this.#sessions.has(stored.identity.uid)) await this.#options.gateway.release(id);
-    }
-    const lost = held.filter(({ ports }) => ports && !found.has(ports.id));
-    await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
+    const held = this.#all.filter(({ ports }) => ports !== undefined);
+    const found = await this.#options.gateway.list();
+    const stale = found.filter((reservation) => isStale(reservation, this.#sessions));
+    await Promise.all(stale.map(({ id }) => this.#context.releaseReserved(id)));
+    await this.#endAll((session) => session.end('fail', 'agent', reason), lostSessions(held, found));
+  }
+
+  /** Whether there can be programs that only an agent can end. */
+  get mayOutliveAgent(): boolean {
+    const { gateway } = this.#options;
+    return gateway.outlivesAgent(gateway.type) || this.#all.some((session) => outlivesAgent(session, gateway));
   }
 
   /** Takes no more sessions and releases those there are. */
@@ -191,6 +197,10 @@ export class SessionManager {
     const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
     if (failures.length > 0)
       throw new AggregateError(failures, `${failures.length} sessions could not be ended cleanly.`);
+  }
+
+  get #all(): Session[] {
+    return [...this.#sessions.values()];
   }
 
   #admit(uid: string): void {

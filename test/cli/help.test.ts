@@ -6,6 +6,17 @@ const reaching = ['--server-cert', '--ssl', '--scope', '--timeout'];
 const requesting = ['--s2cs', '--num-conn', '--rate', '--label', '--lifetime', '--json', ...reaching];
 const server = ['--version', '--listener-ip', '--port-range', '--config', '--verbose'];
 const relaying = ['--workers', '--buffer-size', '--socket-buffer', '--idle-timeout', '--portable'];
+const proxying = [
+  ...[
+    '--template-dir',
+    '--legacy-stunnel-peer',
+    '--docker-host',
+    '--haproxy-image',
+    '--nginx-image',
+    '--stunnel-image',
+  ],
+  ...['--janus-url', '--janus-user', '--janus-ca', '--janus-profile', '--janus-instance', '--janus-volume'],
+];
 const keyed = ['--security', '--udp', '--key-file'];
 const controller = ['--ports', '--json', ...reaching];
 
@@ -16,10 +27,10 @@ const commands: [ProgramName, string, string[]][] = [
     [
       ...[...server, '--port', '--type', '--server-crt', '--server-key', '--ssl', '--state-dir', '--json'],
       ...['--allow-anonymous', '--allow-insecure', '--hello-timeout', '--max-sessions', ...relaying],
-      ...['--security', '--psk-from-uid', '--enforce-v1-rate'],
+      ...['--security', '--psk-from-uid', '--enforce-v1-rate', '--check', ...proxying],
     ],
   ],
-  ['s2ds', '', [...server, '--socket', '--name', '--managed', ...relaying]],
+  ['s2ds', '', [...server, '--socket', '--name', '--managed', ...relaying, ...proxying]],
   ['s2uc', '', ['--version']],
   [
     's2uc',

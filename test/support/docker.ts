@@ -48,6 +48,12 @@ export async function dockerEngine(): Promise<TestEngine> {
   return { host, socket: host.replace(/^unix:\/\//, ''), images };
 }
 
+/** The options of `s2cs` and `s2ds` for this engine. */
+export function engineArguments({ host, images: names }: TestEngine): string[] {
+  const named = Object.entries(names).flatMap(([program, image]) => [`--${program}-image`, image]);
+  return ['--docker-host', host, ...named];
+}
+
 /** Ends the engine that tests have started in `dir`, if any. */
 export async function stopSharedEngine(dir: string): Promise<void> {
   if (existsSync(dir)) await run(process.execPath, [script, 'stop', dir]);

@@ -15,9 +15,10 @@ import { RpcConnection } from '../../src/platform/rpc-client.js';
 import { isServed } from '../../src/platform/state-dir.js';
 import type { Program } from './program.js';
 import { start } from './program.js';
+import { programsIn } from './proxy-programs.js';
 
 const startLine = z.object({ address: z.string(), certificate: z.string().optional(), stateDir: z.string() });
-/** What a control server may leave in its state folder. */
+/** What a control server may leave in its state folder; nothing is in the last of them. */
 const lasting = ['s2ds.log', 'server.crt', 'server.key', 's2ds.d'];
 
 /** Tests that open one end and talk to its listeners in plain TCP are the rule; the others say so. */
@@ -57,10 +58,11 @@ export class Facility {
   }
 
   /** Ports from the system unless `args` say otherwise. */
-  static async start(args: readonly string[] = [], stateDir?: string): Promise<Facility> {
+  static async start(args: readonly string[] = [], stateDir?: string, env?: Record<string, string>): Promise<Facility> {
     const dir = stateDir ?? (await temporaryDir());
-    onTestFinished(() => endOrphan(dir));
-    const program = start('s2cs', [...usual, '--state-dir', dir, ...(makesOwn(args) ? [] : shared()), ...args]);
+    onTestFinished(() => endOrphans(dir));
+    const all = [...usual, '--state-dir', dir, ...(makesOwn(args) ? [] : shared()), ...args];
+    const program = start('s2cs', all, env ? { env } : {});
     const [line] = await program.shows(/^\{.*\}$/m);
     const { address, certificate } = startLine.parse(JSON.parse(line));
     const ca = certificate === undefined ? '' : await readFile(certificate, 'utf8');
@@ -135,13 +137,18 @@ export class Facility {
     expect(isRunning(pid), `s2ds ${pid} still runs`).toBe(false);
     const left = (await readdir(this.stateDir, { recursive: true })).filter((file) => !lasting.includes(file));
     expect(left, 'files left in the state folder').toEqual([]);
+    expect(await programsIn(this.stateDir), 'programs left running').toEqual([]);
   }
 }
 
-/** The data server of a control server that a test has killed outlives it, as it should; the test does not outlive it. */
-async function endOrphan(stateDir: string): Promise<void> {
+/** What a control server that a test has killed leaves running, as it should, does not outlive the test. */
+async function endOrphans(stateDir: string): Promise<void> {
   const socket = path.join(stateDir, 's2ds.sock');
-  if (!(await isServed(socket))) return;
+  if (await isServed(socket)) await endDataServer(socket);
+  for (const pid of await programsIn(stateDir)) process.kill(pid, 'SIGKILL');
+}
+
+async function endDataServer(socket: string): Promise<void> {
   using connection = new RpcConnection({ target: { path: socket }, timeoutMs: 10_000 });
   const { pid } = await connection.client(DataService).info({});
   process.kill(pid, 'SIGKILL');

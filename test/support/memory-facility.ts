@@ -100,7 +100,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
     },
   );
   const transitions: SessionTransition[] = [];
-  const gateway = new Gateway(createClient(DataService, dataTransport), { name: 'mock', outlivesAgent: false });
+  const gateway = new Gateway(createClient(DataService, dataTransport), 'mock', []);
   const limits = { maxSessions: 1000, setupTimeoutMs: 60_000 };
   const record = (transition: SessionTransition): void => void transitions.push(transition);
   const sessions = new SessionManager({ gateway, clock: systemClock, record, logger, ...limits });

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { until } from '../../../src/core/until.js';
 import type { ProxyControl } from '../../../src/data/engines/proxy/proxy.js';
 import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
 import { fast, forward, freePort, psk } from '../../support/engine.js';
-import { temporaryDir } from '../../support/facility.js';
+import { legacyStunnel } from '../../support/legacy-stunnel.js';
 import { Program } from '../../support/program.js';
 import { TestProxy, type ProxyOptions } from '../../support/proxy.js';
 import { requirePrograms } from '../../support/requires.js';
@@ -179,29 +177,4 @@ async function refuses(control: ProxyControl, count: number): Promise<void> {
   await until('the refusals being counted', 10_000, async () => {
     return (await control.counters()).failedHandshakes === count;
   });
-}
-
-/** As the Python implementation configures it: S1. Answers where it listens. */
-async function legacyStunnel(options: { client: boolean; connect: string; key: Uint8Array }): Promise<string> {
-  const folder = await temporaryDir();
-  const [secrets, file] = [path.join(folder, 'key'), path.join(folder, 'stunnel.conf')];
-  await writeFile(secrets, `client1:${Buffer.from(options.key).toString('hex')}\n`, { mode: 0o600 });
-  const address = `127.0.0.1:${await freePort()}`;
-  const lines = [
-    'foreground = yes',
-    'pid =',
-    'debug = info',
-    'ciphers = eNULL',
-    'securityLevel = 0',
-    'sslVersionMax = TLSv1.2',
-    '[stream]',
-    `client = ${options.client ? 'yes' : 'no'}`,
-    `accept = ${address}`,
-    `connect = ${options.connect}`,
-    `PSKsecrets = ${secrets}`,
-    ...(options.client ? ['PSKidentity = client1'] : []),
-  ];
-  await writeFile(file, `${lines.join('\n')}\n`);
-  await new Program('stunnel', [file]).shows(/bound to/, 'stderr');
-  return address;
 }

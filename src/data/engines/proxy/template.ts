@@ -32,10 +32,20 @@ export async function render(
   try {
     return environment.renderString(text, values);
   } catch (error) {
-    throw new SciStreamError('SERVER_ERR', `The template ${file} cannot be rendered: ${messageOf(error)}`, {
-      cause: error,
-    });
+    const reason = reasonOf(error, Object.keys(values));
+    throw new SciStreamError('SERVER_ERR', `The template ${file} cannot be rendered: ${reason}`, { cause: error });
   }
+}
+
+/** As one sentence, with the place where the library tells it. */
+function reasonOf(error: unknown, known: readonly string[]): string {
+  const [, line, words = ''] =
+    /^(?:\(unknown path\))?\s*(?:\[Line (\d+), Column \d+\])?\s*(.*)$/s.exec(messageOf(error)) ?? [];
+  const missing = words.includes('null or undefined value');
+  const what = missing
+    ? `it asks for a value that does not exist; those that do are ${known.toSorted().join(', ')}`
+    : words.replace(/\s+/g, ' ');
+  return `${line === undefined ? '' : `line ${line}: `}${what}.`;
 }
 
 async function find(name: string, folder: string | undefined): Promise<{ text: string; file: string }> {

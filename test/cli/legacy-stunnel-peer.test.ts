@@ -1,0 +1,87 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { until } from '../../src/core/until.js';
+import { Facility, temporaryDir } from '../support/facility.js';
+import { proxyPackages } from '../support/processes.js';
+import { requirePrograms } from '../support/requires.js';
+import { legacyStunnel } from '../support/legacy-stunnel.js';
+import { echo, exchange } from '../support/tcp.js';
+import { first, openEnd } from '../support/v1.js';
+import { failsInOneSentence } from './commands.js';
+
+const legacy = ['--legacy-stunnel-peer'];
+const pairing = ['-t', 'StunnelSubprocess', '--security', 'tls-psk', ...legacy];
+
+/** The key that the Python implementation makes of a uid. */
+function keyOf(uid: string): Buffer {
+  return Buffer.from(uid.replaceAll('-', ''), 'hex');
+}
+
+/** Waits until the data server has warned of so many sessions. */
+async function warnedOf({ stateDir }: Facility, sessions: number): Promise<void> {
+  await until(`a warning for each of ${sessions} sessions`, 5_000, async () => {
+    const log = await readFile(path.join(stateDir, 's2ds.log'), 'utf8');
+    const warnings = log.split('\n').filter((line) => line.includes('this stream is not encrypted'));
+    const reservations = new Set(warnings.map((line) => /"reservation":"(\w+)"/.exec(line)?.[1]));
+    return warnings.every((line) => line.includes('"level":"warn"')) && reservations.size === sessions;
+  });
+}
+
+describe('--legacy-stunnel-peer', () => {
+  it.each(['relay', 'haproxy-process', 'Nginx', 'mock'])('S1 is refused with a type of %s', async (type) => {
+    const stateDir = path.join(await temporaryDir(), 'state');
+    const args = ['--port', '0', '--port-range', '0', '--state-dir', stateDir, '-t', type, ...legacy];
+    const failure = { code: 2, says: /--legacy-stunnel-peer needs a --type of stunnel, not / };
+    await failsInOneSentence('s2cs', args, failure);
+    await failsInOneSentence('s2cs', [...args, '--check'], failure);
+  });
+});
+
+describe.runIf(requirePrograms(...proxyPackages))('a facility with --legacy-stunnel-peer', () => {
+  it('S1 warns of it when it starts', async () => {
+    const { program } = await Facility.start(pairing);
+    await program.shows(/"level":"warn".*streams are not encrypted/, 'stderr');
+  });
+
+  it('S1 lets in a Python gateway that has the key of the session, warns, and refuses another key', async () => {
+    const facility = await Facility.start(pairing);
+    const application = await echo();
+    const uid = randomUUID();
+    const { listeners } = await openEnd(facility.v1().v1, uid, 'PROD', [application.address]);
+    const peer = await legacyStunnel({ client: true, connect: first(listeners), key: keyOf(uid) });
+    expect(await exchange(peer, 'measurement')).toBe('measurement');
+    await warnedOf(facility, 1);
+    const impostor = await legacyStunnel({ client: true, connect: first(listeners), key: randomBytes(16) });
+    expect(await exchange(impostor, 'let me in').catch(() => '')).toBe('');
+    expect(application.accepted).toHaveLength(1);
+    await openEnd(facility.v1().v1, randomUUID(), 'PROD', [application.address]);
+    await warnedOf(facility, 2);
+  });
+
+  it('S1 reaches a Python gateway that has the key of the session, and tells nothing to one with another key', async () => {
+    const facility = await Facility.start(pairing);
+    const application = await echo();
+    const uid = randomUUID();
+    const peer = await legacyStunnel({ client: false, connect: application.address, key: keyOf(uid) });
+    const { v1 } = facility.v1();
+    const { listeners } = await openEnd(v1, uid, 'CONS', [peer]);
+    expect(await exchange(first(listeners), 'measurement')).toBe('measurement');
+    const impostor = await legacyStunnel({ client: false, connect: application.address, key: randomBytes(16) });
+    await v1.update({ uid, role: 'CONS', remoteListeners: [impostor] });
+    expect(await exchange(first(listeners), 'secret').catch(() => '')).toBe('');
+    expect(application.accepted).toHaveLength(1);
+  });
+
+  it('S1 does not pair with it unless told to', async () => {
+    const facility = await Facility.start(['-t', 'StunnelSubprocess', '--security', 'tls-psk', '--psk-from-uid']);
+    const application = await echo();
+    const uid = randomUUID();
+    const { listeners } = await openEnd(facility.v1().v1, uid, 'PROD', [application.address]);
+    const peer = await legacyStunnel({ client: true, connect: first(listeners), key: keyOf(uid) });
+    expect(await exchange(peer, 'measurement').catch(() => '')).toBe('');
+    expect(application.accepted).toHaveLength(0);
+    expect(facility.program.stderr).not.toMatch(/streams are not encrypted/);
+  });
+});
