@@ -102,10 +102,12 @@ describe('version 2', () => {
       protocols: ['v1', 'v2'],
     });
     expect(offer.limits).toMatchObject({ maxSessions: 7, helloTimeout: { seconds: 90n } });
-    expect(offer.types.map(({ name, available }) => [name, available])).toEqual([
-      ['relay', true],
-      ['mock', true],
-    ]);
+    const types = new Map(offer.types.map((type) => [type.name, type]));
+    expect(types.get('relay')).toMatchObject({ engine: 'relay', runner: 'embedded', available: true, reason: '' });
+    expect(types.get('mock')).toMatchObject({ available: true });
+    expect(types.get('haproxy-janus')).toMatchObject({ engine: 'haproxy', runner: 'janus', available: false });
+    expect(types.get('haproxy-janus')?.reason).toMatch(/--janus-url/);
+    expect(types).toHaveProperty('size', 11);
     expect(offer.authentication).toMatchObject({ method: 'none', scope: '' });
   });
 
