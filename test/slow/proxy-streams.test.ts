@@ -12,7 +12,16 @@ import { requirePrograms } from '../support/requires.js';
 import { echoesLine } from '../support/stage.js';
 import { accepts, connect, echo, exchange, hashAll } from '../support/tcp.js';
 import { first } from '../support/v1.js';
-import { at, between, failsInOneSentence, session, stream, succeeds, succeedsWithJson, trusting } from './commands.js';
+import {
+  at,
+  between,
+  failsInOneSentence,
+  session,
+  stream,
+  succeeds,
+  succeedsWithJson,
+  trusting,
+} from '../cli/commands.js';
 
 const plain = ['--security', 'none'];
 const encrypting = ['--security', 'tls-psk'];

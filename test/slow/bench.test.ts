@@ -90,7 +90,7 @@ async function startBench(
 /** Every process that the benchmark was seen to have. */
 async function whileRunning(bench: Program): Promise<number[]> {
   const seen = new Set<number>();
-  await until('the end of the benchmark', 20_000, async () => {
+  await until('the end of the benchmark', 60_000, async () => {
     for (const pid of await descendants(bench.process.pid ?? 0)) seen.add(pid);
     return !bench.running;
   });

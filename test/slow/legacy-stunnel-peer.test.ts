@@ -9,7 +9,7 @@ import { requirePrograms } from '../support/requires.js';
 import { legacyStunnel } from '../support/legacy-stunnel.js';
 import { echo, exchange } from '../support/tcp.js';
 import { first, openEnd } from '../support/v1.js';
-import { failsInOneSentence } from './commands.js';
+import { failsInOneSentence } from '../cli/commands.js';
 
 const legacy = ['--legacy-stunnel-peer'];
 const pairing = ['-t', 'StunnelSubprocess', '--security', 'tls-psk', ...legacy];

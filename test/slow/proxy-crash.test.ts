@@ -14,7 +14,7 @@ import { requirePrograms } from '../support/requires.js';
 import { echoesLine, named } from '../support/stage.js';
 import { accepts, connect } from '../support/tcp.js';
 import { first } from '../support/v1.js';
-import { at, fails, session, succeeds, succeedsWithJson } from './commands.js';
+import { at, fails, session, succeeds, succeedsWithJson } from '../cli/commands.js';
 
 const installed = requirePrograms(...proxyPackages);
 const gone = /the data server has gone/;

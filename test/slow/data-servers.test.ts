@@ -3,16 +3,16 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import Docker from 'dockerode';
-import { until } from '../../../src/core/until.js';
-import { inspect } from '../../../src/platform/processes.js';
-import type { DataServerOptions } from '../../support/data-server.js';
-import { canRunDocker, dockerEngine } from '../../support/docker.js';
-import { temporaryDir } from '../../support/facility.js';
-import { startJanus, type JanusDouble } from '../../support/janus/controller.js';
-import { Payload } from '../../support/payload.js';
-import { requirePrograms } from '../../support/requires.js';
-import { echoesLine, named, Stage } from '../../support/stage.js';
-import { accepts } from '../../support/tcp.js';
+import { until } from '../../src/core/until.js';
+import { inspect } from '../../src/platform/processes.js';
+import type { DataServerOptions } from '../support/data-server.js';
+import { canRunDocker, dockerEngine } from '../support/docker.js';
+import { temporaryDir } from '../support/facility.js';
+import { startJanus, type JanusDouble } from '../support/janus/controller.js';
+import { Payload } from '../support/payload.js';
+import { requirePrograms } from '../support/requires.js';
+import { echoesLine, named, Stage } from '../support/stage.js';
+import { accepts } from '../support/tcp.js';
 
 /** What a type needs around it, and how its program is killed. */
 interface Setting {

@@ -8,7 +8,7 @@ import { filesWith, placesIn, programsIn } from '../support/proxy-programs.js';
 import { requirePrograms } from '../support/requires.js';
 import { echo, exchange } from '../support/tcp.js';
 import { first } from '../support/v1.js';
-import { at, failsInOneSentence, session, succeedsWithJson } from './commands.js';
+import { at, failsInOneSentence, session, succeedsWithJson } from '../cli/commands.js';
 
 const templates = 'src/data/engines/proxy/templates';
 const installed = requirePrograms(...proxyPackages);

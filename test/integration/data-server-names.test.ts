@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DataServer } from '../../support/data-server.js';
-import { Facility, temporaryDir } from '../../support/facility.js';
-import { requirePrograms } from '../../support/requires.js';
-import { echo, exchange } from '../../support/tcp.js';
-import { first } from '../../support/v1.js';
+import { DataServer } from '../support/data-server.js';
+import { Facility, temporaryDir } from '../support/facility.js';
+import { requirePrograms } from '../support/requires.js';
+import { echo, exchange } from '../support/tcp.js';
+import { first } from '../support/v1.js';
 
 const there = requirePrograms({ name: 'haproxy', check: ['haproxy', '-v'], hint: 'apt-get install haproxy' });
 
