@@ -10,7 +10,7 @@ import { proxyPackages } from '../support/processes.js';
 import { filesWith, formsOf, placesIn, programsIn } from '../support/proxy-programs.js';
 import { requirePrograms } from '../support/requires.js';
 import { echoesLine } from '../support/stage.js';
-import { accepts, connect, echo, exchange, hashAll } from '../support/tcp.js';
+import { accepts, connect, echo, exchange } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 import {
   at,
@@ -41,7 +41,8 @@ async function carries(producer: Facility, consumer: Facility, security: string)
   expect([opened.inbound.security, opened.outbound.security]).toEqual([security, security]);
   const payload = new Payload(8);
   const socket = await connect(first(opened.connect));
-  const [received] = await Promise.all([hashAll(socket), payload.sendTo(socket)]);
+  const received = await payload.echoedBy(socket);
+  socket.end();
   expect(received).toEqual({ hash: payload.hash, bytes: payload.bytes });
   const servers = `${producer.address},${consumer.address}`;
   await succeeds('s2uc', ['release', opened.uid, '--s2cs', servers, ...trusting(producer, consumer)]);
