@@ -1,14 +1,13 @@
 import { SciStreamError } from '../core/errors.js';
+import { findNamed, knownNames } from '../core/named.js';
 import { securities, type Security } from '../core/protection.js';
 import type { TypeInfo } from '../gen/scistream/data/v1/data_pb.js';
 
 /** The data server type of that name or alias, in any case. Throws BAD_FORMAT, or NOT_IMPLEMENTED when it cannot run. */
 export function chooseType(wanted: string, types: readonly TypeInfo[]): TypeInfo {
-  const found = types.find(({ name, aliases }) =>
-    [name, ...aliases].some((known) => known.toLowerCase() === wanted.toLowerCase()),
-  );
+  const found = findNamed(types, wanted);
   if (!found) {
-    const known = types.flatMap(({ name, aliases }) => [name, ...aliases]).join(', ');
+    const known = knownNames(types);
     throw new SciStreamError('BAD_FORMAT', `--type ${wanted} is not a data server type; known are ${known}.`);
   }
   if (!found.available) {

@@ -1,10 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
-import { systemClock } from '../core/clock.js';
-import { Deferred, orAborted } from '../core/deferred.js';
 import { formatEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parseRole } from '../core/identity.js';
+import { passed } from '../core/passed.js';
 import { parseKey, parseTransport } from '../core/protection.js';
 import { formatPortRange, type PortRange } from '../core/port-range.js';
 import {
@@ -109,14 +108,6 @@ export function dataService(
       return {};
     },
   };
-}
-
-/** Resolves after so many milliseconds, or at once when the caller has gone. */
-async function passed(ms: number, signal: AbortSignal): Promise<void> {
-  const over = new Deferred<void>();
-  const timer = systemClock.after(ms, over.resolve);
-  await orAborted(over.promise, signal).catch(() => undefined);
-  timer[Symbol.dispose]();
 }
 
 function chosen(agent: Agent, id: string): readonly Reservation[] {

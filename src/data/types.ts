@@ -1,5 +1,6 @@
 import { show } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
+import { findNamed, knownNames, type Named } from '../core/named.js';
 import type { EngineKind } from './engines/engine.js';
 import { externalProxy } from './engines/proxy/external-proxy.js';
 import { embeddedEngines, proxies } from './engines/registry.js';
@@ -7,10 +8,11 @@ import type { Runners } from './runners/registry.js';
 import type { Availability } from './runners/runner.js';
 
 /** A data server type: which engine forwards, run by which runner, and the names users know it by. */
-type TypeRow = { readonly name: string; readonly aliases: readonly string[] } & (
-  | { readonly engine: keyof typeof embeddedEngines; readonly runner: 'embedded' }
-  | { readonly engine: keyof typeof proxies; readonly runner: Exclude<keyof Runners, 'embedded'> }
-);
+type TypeRow = Named &
+  (
+    | { readonly engine: keyof typeof embeddedEngines; readonly runner: 'embedded' }
+    | { readonly engine: keyof typeof proxies; readonly runner: Exclude<keyof Runners, 'embedded'> }
+  );
 
 /** The aliases are the names of the Python implementation. */
 const rows: readonly TypeRow[] = [
@@ -27,9 +29,7 @@ const rows: readonly TypeRow[] = [
   { name: 'mock', engine: 'mock', runner: 'embedded', aliases: [] },
 ];
 
-export interface DataServerType {
-  readonly name: string;
-  readonly aliases: readonly string[];
+export interface DataServerType extends Named {
   readonly engine: string;
   readonly runner: keyof Runners;
   readonly engineKind: EngineKind;
@@ -49,13 +49,10 @@ export class DataServerTypes {
 
   /** The type of that name or alias, in any case. Throws BAD_FORMAT listing the known ones. */
   find(name: string): DataServerType {
-    const wanted = name.toLowerCase();
-    const found = this.all.find((type) => [type.name, ...type.aliases].some((known) => known.toLowerCase() === wanted));
-    if (!found) {
-      const known = this.all.flatMap((type) => [type.name, ...type.aliases]).join(', ');
-      throw new SciStreamError('BAD_FORMAT', `${show(name)} is not a data server type; known are ${known}.`);
-    }
-    return found;
+    const found = findNamed(this.all, name);
+    if (found) return found;
+    const known = knownNames(this.all);
+    throw new SciStreamError('BAD_FORMAT', `${show(name)} is not a data server type; known are ${known}.`);
   }
 }
 

@@ -10,6 +10,7 @@ import { RunningContainer } from './docker/running-container.js';
 import { handOver, parseContainerUser, type ContainerUser } from './docker/user.js';
 import { Places } from './places.js';
 import type { Availability, Job, Place, Program, ProgramRunner, Running } from './runner.js';
+import { lastWords } from './words.js';
 
 export interface DockerOptions {
   /** Of all reservations; each gets a private folder in it. The Engine must see it at the same path. */
@@ -28,8 +29,6 @@ export interface DockerOptions {
 const checkMs = 2_000;
 /** Milliseconds for a program to check its configuration. */
 const verifyMs = 10_000;
-/** Characters that are quoted of what a program prints. */
-const quoted = 500;
 
 /**
  * Runs programs in containers of a Docker Engine on this machine, one for each reservation. Throws BAD_FORMAT for an option
@@ -83,10 +82,10 @@ class DockerRunner implements ProgramRunner {
     try {
       const exitCode = await this.#exitCode(container, job.program);
       if (exitCode === 0) return;
-      const output = (await logOf(this.#engine, container)).join('; ');
+      const output = lastWords((await logOf(this.#engine, container)).join('\n'));
       throw new SciStreamError(
         'SERVER_ERR',
-        `${job.program.name} does not accept its configuration: ${output.slice(-quoted) || `exit code ${exitCode}`}`,
+        `${job.program.name} does not accept its configuration: ${output || `exit code ${exitCode}`}`,
       );
     } finally {
       await removeContainer(this.#engine, container);

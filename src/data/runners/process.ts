@@ -7,8 +7,8 @@ import { adoptedProcess, startedProcess, type MainProcess } from './process/main
 import { Places } from './places.js';
 import { readRecord, removeRecord, writeRecord, type ProcessRecord } from './process/record.js';
 import { Supervised } from './process/supervised.js';
-import { lastWords, startFailure } from './process/words.js';
 import type { Availability, Job, Place, Program, ProgramRunner, Running } from './runner.js';
+import { lastWords, startFailure } from './words.js';
 
 /** Milliseconds for a program to tell its version or to check its configuration. */
 const answerMs = 10_000;

@@ -97,8 +97,7 @@ export class ProxyForwarder implements Forwarder {
         logger.warn('this stream is not encrypted: its other end is a gateway of the Python implementation');
       }
       const settings = this.#settingsFor(targets, place.seenAs);
-      await configuration.write(settings);
-      this.#inForce = settings;
+      await this.#follow(configuration, undefined, settings);
       const supervisor = opening.use(
         new Supervisor({
           runner,
@@ -165,14 +164,13 @@ export class ProxyForwarder implements Forwarder {
 
   #settingsFor(targets: ResolvedTargets, folder: string): ProxySettings {
     const { listeners, role, transport, protection } = this.#options;
-    const { workers, bufferSize, idleTimeoutMs, legacyStunnelPeer } = this.#settings;
+    const { workers, bufferSize, idleTimeoutMs, legacyStunnelPeer: legacyPeer } = this.#settings;
     const streams = listeners.map((listener, index): ProxyStream => {
       const [first, ...rest] = targets.addresses[index] ?? [];
       if (!first) throw new SciStreamError('CONN_ERROR', `Listener ${index + 1} has no target with an address.`);
       return { listener, targets: [first, ...rest] };
     });
     const wan = role === 'PROD' ? 'listener' : 'target';
-    const legacyPeer = legacyStunnelPeer;
     return {
       folder,
       streams,

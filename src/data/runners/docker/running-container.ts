@@ -1,7 +1,7 @@
 import { Backoff } from '../../../core/backoff.js';
-import { systemClock } from '../../../core/clock.js';
 import { Deferred, orAborted } from '../../../core/deferred.js';
 import { messageOf } from '../../../core/errors.js';
+import { passed } from '../../../core/passed.js';
 import type { Logger } from '../../../observe/logger.js';
 import type { ContainerInfo, DockerEngine } from '../../../platform/docker/engine.js';
 import type { Running } from '../runner.js';
@@ -71,7 +71,7 @@ export class RunningContainer implements Running {
       if (reason !== undefined && this.#disposal === undefined) ended.resolve(reason);
       if (reason !== undefined || this.#stop.signal.aborted) return;
       from = 'now';
-      await this.#pause(backoff.next());
+      await passed(backoff.next(), this.#stop.signal);
     }
   }
 
@@ -122,12 +122,5 @@ export class RunningContainer implements Running {
     if (OOMKilled) return 'it needed more memory than its container may have';
     const words = [trouble, ...this.#tail].filter(Boolean).join('; ');
     return `it ended with exit code ${ExitCode}${words === '' ? '' : `: ${words}`}`;
-  }
-
-  async #pause(ms: number): Promise<void> {
-    const over = new Deferred<void>();
-    const timer = systemClock.after(ms, over.resolve);
-    await orAborted(over.promise, this.#stop.signal).catch(() => undefined);
-    timer[Symbol.dispose]();
   }
 }

@@ -3,7 +3,7 @@ import { Deferred, orAborted } from '../../../core/deferred.js';
 import type { Logger } from '../../../observe/logger.js';
 import { eachLine, type Launched } from '../../../platform/launch.js';
 import { identityOf } from '../../../platform/processes.js';
-import { lastWords } from './words.js';
+import { lastWords } from '../words.js';
 
 /** Milliseconds between two looks at a process that is not our child, and so does not tell us of its end. */
 const pollMs = 500;

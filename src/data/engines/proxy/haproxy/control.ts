@@ -1,10 +1,10 @@
-import { isIPv6, SocketAddress } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { SciStreamError } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
 import { until } from '../../../../core/until.js';
 import type { ConnectionInfo, Counters, Targets } from '../../engine.js';
 import type { ProxyControl, ProxyControlOptions, ProxySettings } from '../proxy.js';
+import { canonicalHost } from '../tcp-sockets.js';
 import { ask } from './admin-socket.js';
 import { LiveBytes } from './live-bytes.js';
 import { parseSessions, type Session } from './sessions.js';
@@ -109,14 +109,7 @@ function changes(backend: string, targets: Targets, servers: readonly ServerStat
 function changesOf(name: string, target: Endpoint, server: ServerState | undefined): readonly string[] {
   const use = `set server ${name} state ready`;
   if (!server) return [`add server ${name} ${formatEndpoint(target)}`, use];
-  const same = server.port === target.port && sameHost(server.host, target.host);
+  const same = server.port === target.port && canonicalHost(server.host) === canonicalHost(target.host);
   const move = `set server ${name} addr ${target.host} port ${target.port}`;
   return [...(same ? [] : [move]), ...(server.inUse ? [] : [use])];
-}
-
-/** An IPv6 address can be written in several ways. */
-function sameHost(one: string, other: string): boolean {
-  const plain = (address: string): string =>
-    new SocketAddress({ address, family: isIPv6(address) ? 'ipv6' : 'ipv4' }).address;
-  return plain(one) === plain(other);
 }

@@ -1,5 +1,5 @@
-import { errnoOf, messageOf, SciStreamError } from '../../../core/errors.js';
-import type { Program } from '../runner.js';
+import { errnoOf, messageOf, SciStreamError } from '../../core/errors.js';
+import type { Program } from './runner.js';
 
 /** Characters that are quoted of what a program prints. */
 const quoted = 500;
