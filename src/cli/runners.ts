@@ -14,11 +14,15 @@ export async function runnerOptions(settings: ProxySettings, socket: string): Pr
   const images = { haproxy: haproxyImage, nginx: nginxImage, stunnel: stunnelImage };
   // Beside the socket, which no other data server has.
   const folder = path.join(path.dirname(socket), `${path.basename(socket, '.sock')}.d`);
-  const janus = await janusOptions(settings, images);
+  const janus = await janusOptions(settings, images, folder);
   return { folder, docker: { host: dockerHost, images, gateway: folder }, ...(janus ? { janus } : {}) };
 }
 
-async function janusOptions(settings: ProxySettings, images: NonNullable<RunnerOptions['janus']>['images']) {
+async function janusOptions(
+  settings: ProxySettings,
+  images: NonNullable<RunnerOptions['janus']>['images'],
+  folder: string,
+) {
   const { janusUrl: url, janusUser: user, janusPassword: password, janusCa, janusProfile: profile } = settings;
   const { janusInstance, janusVolume: volume } = settings;
   if (!url) return undefined;
@@ -29,7 +33,8 @@ async function janusOptions(settings: ProxySettings, images: NonNullable<RunnerO
     );
   }
   const ca = janusCa === undefined ? undefined : await readable('--janus-ca', janusCa, readFile(janusCa, 'utf8'));
-  return { url, user, password, ca, profile, images, instances: [janusInstance], volume };
+  const gateway = `${janusInstance}:${folder}`;
+  return { url, user, password, ca, profile, images, instances: [janusInstance], volume, gateway };
 }
 
 async function readable<T>(option: string, file: string, content: Promise<T>): Promise<T> {

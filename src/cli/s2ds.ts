@@ -71,8 +71,7 @@ async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
   scope.defer(() => rpc.close(closeGraceMs));
   logger.info({ listenerIp, portRange: formatPortRange(portRange), socket: config.socket }, 'ready');
   await reportStart({ ready: true });
-  const reviving = agent.revive();
-  scope.defer(() => reviving);
+  agent.revive();
   await aborted(AbortSignal.any([stop, shutdown.signal]));
   logger.info('stopping');
 }

@@ -3,11 +3,12 @@ import { show } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import type { PortRange } from '../core/port-range.js';
+import { Retries } from '../core/retries.js';
 import { Scope } from '../core/scope.js';
 import type { Logger } from '../observe/logger.js';
 import type { Protection, Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
-import type { Engine, EngineKind, EngineSettings, ForwarderOptions } from './engines/engine.js';
+import type { Engine, EngineKind, EngineSettings, Forwarder, ForwarderOptions } from './engines/engine.js';
 import { PortPool, type PortLease } from './ports.js';
 import { Reservation, type Change } from './reservation.js';
 import { Records, type ReservationRecord } from './records.js';
@@ -41,7 +42,7 @@ export interface ReserveOptions {
 /** Each starts a program to check its configuration. */
 const revivedAtOnce = 4;
 
-type StreamOptions = Omit<ForwarderOptions, 'listeners' | 'logger'>;
+type StreamOptions = Omit<ForwarderOptions, 'listeners' | 'released' | 'logger'>;
 
 /** Owns the ports of one gateway node and the forwarders on it. */
 export class Agent implements AsyncDisposable {
@@ -56,7 +57,12 @@ export class Agent implements AsyncDisposable {
   /** Those whose programs may have outlived an agent. */
   readonly #runners: readonly ProgramRunner[];
   readonly #records: Records;
-  readonly #restored: Reservation[] = [];
+  /** What `restore` leaves to `revive`. */
+  readonly #restored: (() => Promise<void>)[] = [];
+  /** Reservations whose programs are being ended. */
+  readonly #ending = new Set<string>();
+  readonly #retries = new Retries();
+  #reviving: Promise<void> | undefined;
 
   constructor({ listenerIp, portRange, engines, runners, logger }: AgentOptions) {
     this.#listenerIp = listenerIp;
@@ -73,9 +79,7 @@ export class Agent implements AsyncDisposable {
   async restore(): Promise<void> {
     for (const record of await this.#records.all()) {
       try {
-        // Without targets it carries nothing yet: what may have been started for it is ended with all that nobody knows.
-        if (record.targets.length === 0) await this.#records.remove(record.id);
-        else this.#restored.push(await this.#reopen(record));
+        this.#restored.push(await this.#takeBack(record));
       } catch (error) {
         this.#logger.error({ reservation: record.id, reason: messageOf(error) }, 'a stream could not be taken over');
         await this.#records.remove(record.id);
@@ -83,22 +87,18 @@ export class Agent implements AsyncDisposable {
     }
   }
 
-  /** Takes over the programs of these reservations, several at a time, and ends those that nobody knows any more. */
-  async revive(): Promise<void> {
+  /** In the background, takes over the programs of these reservations, several at a time, and ends those that nobody knows any more. */
+  revive(): void {
+    this.#reviving = this.#reviveAll();
+  }
+
+  async #reviveAll(): Promise<void> {
     const waiting = this.#restored.splice(0);
     const next = async (): Promise<void> => {
-      for (let reservation = waiting.shift(); reservation; reservation = waiting.shift())
-        await this.#revive(reservation);
+      for (let work = waiting.shift(); work; work = waiting.shift()) await work();
     };
     await Promise.all(Array.from({ length: revivedAtOnce }, next));
-    // One after the other, as some share a folder.
-    for (const runner of this.#runners) {
-      try {
-        await runner.clear(new Set(this.#reservations.keys()));
-      } catch (error) {
-        this.#logger.error({ reason: messageOf(error) }, 'what an earlier data server has left could not be ended');
-      }
-    }
+    await Promise.all(this.#runners.map((runner) => this.#endUnknown(runner)));
   }
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */
@@ -149,6 +149,8 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await using scope = new Scope();
     for (const engine of this.#engines.values()) scope.defer(async () => (await engine)[Symbol.asyncDispose]());
+    scope.use(this.#retries);
+    scope.defer(() => this.#reviving);
     await Promise.allSettled(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
   }
 
@@ -159,54 +161,99 @@ export class Agent implements AsyncDisposable {
     lease: PortLease,
     found: Pick<ReservationRecord, 'targets' | 'annotations'> = { targets: [], annotations: {} },
   ): Promise<Reservation> {
-    const scope = new Scope();
-    scope.use(lease);
     try {
       const engine = await this.#engine(type.engineKind);
       const listeners = lease.ports.map((port) => ({ host: this.#listenerIp, port }));
       const logger = this.#logger.child({ reservation: stream.id });
-      const forwarder = scope.use(engine.create({ ...stream, listeners, logger }));
-      const reservation = new Reservation({ ...stream, ...found, type, listeners, forwarder, scope });
+      const released = new AbortController();
+      const forwarder = engine.create({ ...stream, listeners, released: released.signal, logger });
+      const free = (): Promise<void> => this.#free(reservation, forwarder, lease);
+      const reservation = new Reservation({ ...stream, ...found, type, listeners, forwarder, released, free });
       this.#reservations.set(stream.id, reservation);
-      scope.defer(() => void this.#reservations.delete(stream.id));
-      // First of all: what is not ended when this process dies now, is ended by the next one.
-      scope.defer(() => this.#records.remove(stream.id));
       return reservation;
     } catch (error) {
-      await scope[Symbol.asyncDispose]();
+      lease[Symbol.dispose]();
       throw error;
     }
   }
 
-  async #record(reservation: Reservation): Promise<void> {
-    if (reservation.type.outlivesAgent)
-      await reservation.unlessReleased(() => this.#records.write(reservation.record()));
-  }
-
-  async #reopen({
-    listeners,
-    targets,
-    annotations,
-    security,
-    key,
-    ...record
-  }: ReservationRecord): Promise<Reservation> {
-    const type = this.types.find(record.type);
-    const { id, role, transport, maxRate } = record;
-    const protection = protectionFor(type, { security, transport, key });
-    const lease = this.ports.claim(listeners.map(({ port }) => port));
-    return this.#open(type, { id, role, transport, protection, maxRate }, lease, { targets, annotations });
-  }
-
-  async #revive(reservation: Reservation): Promise<void> {
-    const { id, targets, annotations } = reservation;
-    try {
-      await reservation.update({ targets, annotations, maxRate: undefined });
-      this.#logger.info({ reservation: id, type: reservation.type.name }, 'a stream was taken over');
-    } catch (error) {
-      this.#logger.error({ reservation: id, reason: messageOf(error) }, 'a stream could not be taken over');
-      await reservation[Symbol.asyncDispose]().catch(() => undefined);
+  async #free(reservation: Reservation, forwarder: Forwarder, lease: PortLease): Promise<void> {
+    const { id, type } = reservation;
+    this.#reservations.delete(id);
+    if (!type.programs) {
+      try {
+        await forwarder[Symbol.asyncDispose]();
+      } finally {
+        lease[Symbol.dispose]();
+      }
+      return;
     }
+    // What is not ended when this process dies now, is ended by the next one.
+    await this.#records.giveUp(reservation.record());
+    try {
+      await forwarder[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#logger.warn({ reservation: id, reason: messageOf(error) }, 'a program did not end as it should');
+    }
+    await this.#end(id, type.programs, lease);
+  }
+
+  /** The ports stay taken until nothing can listen on them any more. */
+  async #end(id: string, programs: ProgramRunner, lease?: PortLease): Promise<void> {
+    if (this.#ending.has(id)) return;
+    this.#ending.add(id);
+    const end = async (): Promise<void> => {
+      await programs.end(id);
+      await this.#records.remove(id);
+      lease?.[Symbol.dispose]();
+      this.#ending.delete(id);
+    };
+    await this.#retries.attempt(end, (error) => {
+      this.#logger.error({ reservation: id, reason: messageOf(error) }, 'a stream could not be ended; trying again');
+    });
+  }
+
+  /** Ends the programs of earlier agents of which no record tells. */
+  async #endUnknown(runner: ProgramRunner): Promise<void> {
+    const end = async (): Promise<void> => {
+      for (const id of await runner.left()) if (!this.#reservations.has(id)) await this.#end(id, runner);
+    };
+    await this.#retries.attempt(end, (error) => {
+      this.#logger.error(
+        { reason: messageOf(error) },
+        'what earlier data servers have left is not known; trying again',
+      );
+    });
+  }
+
+  async #record(reservation: Reservation): Promise<void> {
+    if (reservation.type.programs) await reservation.unlessReleased(() => this.#records.write(reservation.record()));
+  }
+
+  /** Answers how it goes on. */
+  async #takeBack({ listeners, targets, annotations, security, key, ...record }: ReservationRecord) {
+    const { id, role, transport, maxRate } = record;
+    const type = this.types.find(record.type);
+    const lease = this.ports.claim(listeners.map(({ port }) => port));
+    const { programs } = type;
+    // It was being released, or carried nothing yet.
+    if (targets.length === 0 && programs) return () => this.#end(id, programs, lease);
+    const protection = protectionFor(type, { security, transport, key });
+    const stream = { id, role, transport, protection, maxRate };
+    const reservation = await this.#open(type, stream, lease, { targets, annotations });
+    return () => this.#revive(reservation);
+  }
+
+  /** It is a reservation like all others meanwhile: what was started for it flows on without us. */
+  async #revive(reservation: Reservation): Promise<void> {
+    const { id, type } = reservation;
+    const resume = async (): Promise<void> => {
+      await reservation.resume();
+      this.#logger.info({ reservation: id, type: type.name }, 'a stream was taken over');
+    };
+    await this.#retries.attempt(resume, (error) => {
+      this.#logger.error({ reservation: id, reason: messageOf(error) }, 'a stream could not be taken over yet');
+    });
   }
 
   #engine(kind: EngineKind): Promise<Engine> {

@@ -50,6 +50,11 @@ export class Records {
     await writePrivate(this.#file(record.id), text);
   }
 
+  /** From now on it tells that there is something to end, without its secrets; if it cannot, it is removed. */
+  async giveUp({ key: _, ...record }: ReservationRecord): Promise<void> {
+    await this.write({ ...record, targets: [] }).catch(() => this.remove(record.id));
+  }
+
   remove(id: string): Promise<void> {
     return rm(this.#file(id), { force: true });
   }

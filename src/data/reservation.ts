@@ -1,7 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
-import type { Scope } from '../core/scope.js';
 import { Serial } from '../core/serial.js';
 import type { Protection, Transport } from '../core/protection.js';
 import type { ConnectionInfo, Counters, Forwarder, Targets } from './engines/engine.js';
@@ -20,8 +19,10 @@ interface ReservationParts {
   targets: readonly Targets[];
   annotations: Readonly<Record<string, string>>;
   forwarder: Forwarder;
-  /** Owns ports and forwarder. */
-  scope: Scope;
+  /** The forwarder's signal. */
+  released: AbortController;
+  /** Frees forwarder and ports. */
+  free: () => Promise<void>;
 }
 
 /** What an update changes; what is empty or undefined stays as it is. */
@@ -41,14 +42,17 @@ export class Reservation implements AsyncDisposable {
   readonly transport: Transport;
   readonly listeners: readonly Endpoint[];
   readonly #forwarder: Forwarder;
-  readonly #scope: Scope;
+  readonly #released: AbortController;
+  readonly #free: () => Promise<void>;
   readonly #turn = new Serial();
   #targets: readonly Targets[];
   #maxRate: number;
   #annotations: Readonly<Record<string, string>>;
+  #forwards = false;
+  #end: Promise<void> | undefined;
 
   constructor({ targets, annotations, ...parts }: ReservationParts) {
-    const { id, type, role, protection, transport, maxRate, listeners, forwarder, scope } = parts;
+    const { id, type, role, protection, transport, maxRate, listeners, forwarder, released, free } = parts;
     this.id = id;
     this.#targets = targets;
     this.#annotations = annotations;
@@ -59,7 +63,8 @@ export class Reservation implements AsyncDisposable {
     this.#maxRate = maxRate;
     this.listeners = listeners;
     this.#forwarder = forwarder;
-    this.#scope = scope;
+    this.#released = released;
+    this.#free = free;
   }
 
   /** Empty until the first update; else one entry per listener. */
@@ -88,25 +93,31 @@ export class Reservation implements AsyncDisposable {
     if (Object.keys(annotations).length > 0) this.#annotations = annotations;
   }
 
-  /** Throws BAD_FORMAT unless there are no targets or one entry per listener. */
+  /** All of the change or nothing of it. Throws BAD_FORMAT unless there are no targets or one entry per listener. */
   update({ targets, annotations, maxRate }: Change): Promise<void> {
     return this.#turn.run(async () => {
-      if (this.#scope.disposed) throw new SciStreamError('INVALID_UID', `Reservation ${this.id} has been released.`);
-      if (targets.length > 0) {
-        if (targets.length !== this.listeners.length) {
-          throw new SciStreamError(
-            'BAD_FORMAT',
-            `${this.listeners.length} listeners need as many targets, not ${targets.length}.`,
-          );
-        }
-        await this.#forwarder.update(targets);
-        this.#targets = targets;
+      if (this.#end) throw new SciStreamError('INVALID_UID', `Reservation ${this.id} has been released.`);
+      const [count, needed] = [targets.length, this.listeners.length];
+      if (count > 0 && count !== needed) {
+        throw new SciStreamError('BAD_FORMAT', `${needed} listeners need as many targets, not ${count}.`);
       }
-      if (maxRate !== undefined) {
-        await this.#forwarder.limit(maxRate);
-        this.#maxRate = maxRate;
+      const before = this.#maxRate;
+      if (maxRate !== undefined) await this.#limit(maxRate);
+      try {
+        if (count > 0) await this.#forwardTo(targets);
+      } catch (error) {
+        // What goes wrong with that is seen in the rate that it shows.
+        if (maxRate !== undefined) await this.#limit(before).catch(() => undefined);
+        throw error;
       }
       this.annotate(annotations);
+    });
+  }
+
+  /** Forwards to the targets that it was made with, unless somebody has made it forward or released it meanwhile. */
+  resume(): Promise<void> {
+    return this.#turn.run(async () => {
+      if (!this.#end && !this.#forwards) await this.#forwardTo(this.#targets);
     });
   }
 
@@ -125,11 +136,23 @@ export class Reservation implements AsyncDisposable {
   /** Does nothing when it has been released already, and keeps its release waiting. */
   unlessReleased(work: () => Promise<void>): Promise<void> {
     return this.#turn.run(async () => {
-      if (!this.#scope.disposed) await work();
+      if (!this.#end) await work();
     });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#turn.run(() => this.#scope[Symbol.asyncDispose]());
+    this.#released.abort(new SciStreamError('CANCELED', 'The session was released.'));
+    return this.#turn.run(() => (this.#end ??= this.#free()));
+  }
+
+  async #forwardTo(targets: readonly Targets[]): Promise<void> {
+    await this.#forwarder.update(targets);
+    this.#targets = targets;
+    this.#forwards = true;
+  }
+
+  async #limit(maxRate: number): Promise<void> {
+    await this.#forwarder.limit(maxRate);
+    this.#maxRate = maxRate;
   }
 }

@@ -114,7 +114,7 @@ function chosen(agent: Agent, id: string): readonly Reservation[] {
   return id === '' ? agent.list() : [agent.find(id)];
 }
 
-async function describe({ name, aliases, engine, runner, engineKind, outlivesAgent, check }: DataServerType) {
+async function describe({ name, aliases, engine, runner, engineKind, programs, check }: DataServerType) {
   const availability = await check();
   const { security, udp, rate } = engineKind.capabilities;
   return create(TypeInfoSchema, {
@@ -125,7 +125,7 @@ async function describe({ name, aliases, engine, runner, engineKind, outlivesAge
     available: availability.available,
     reason: availability.available ? '' : availability.reason,
     programVersion: availability.available ? (availability.version ?? '') : '',
-    outlivesAgent,
+    outlivesAgent: programs !== undefined,
     security: [...security],
     udp,
     rate,

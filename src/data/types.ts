@@ -5,7 +5,7 @@ import type { EngineKind } from './engines/engine.js';
 import { externalProxy } from './engines/proxy/external-proxy.js';
 import { embeddedEngines, proxies } from './engines/registry.js';
 import type { Runners } from './runners/registry.js';
-import type { Availability } from './runners/runner.js';
+import type { Availability, ProgramRunner } from './runners/runner.js';
 
 /** A data server type: which engine forwards, run by which runner, and the names users know it by. */
 type TypeRow = Named &
@@ -33,8 +33,8 @@ export interface DataServerType extends Named {
   readonly engine: string;
   readonly runner: keyof Runners;
   readonly engineKind: EngineKind;
-  /** Its streams can be taken over by the next agent when this one dies. */
-  readonly outlivesAgent: boolean;
+  /** Runs its programs, which the next agent can take over when this one dies; absent for what works in the agent itself. */
+  readonly programs?: ProgramRunner;
   /** Whether it can run here; never throws. */
   readonly check: () => Promise<Availability>;
 }
@@ -61,12 +61,12 @@ function typeOf(row: TypeRow, runners: Runners): DataServerType {
   if (row.runner === 'embedded') {
     const runner = runners.embedded;
     const engineKind = embeddedEngines[row.engine];
-    return { name, aliases, engine, runner: row.runner, engineKind, outlivesAgent: false, check: () => runner.check() };
+    return { name, aliases, engine, runner: row.runner, engineKind, check: () => runner.check() };
   }
   const runner = runners[row.runner];
   const kind = proxies[row.engine];
   return {
-    ...{ name, aliases, engine, runner: row.runner, outlivesAgent: runner.outlivesAgent },
+    ...{ name, aliases, engine, runner: row.runner, programs: runner },
     engineKind: externalProxy(kind, runner),
     check: () => runner.check(kind.program),
   };

@@ -11,6 +11,7 @@ import type { Job, Program, ProgramRunner, Running } from '../../src/data/runner
 import { dockerEngine } from './docker.js';
 import { freePort, loggerTo } from './engine.js';
 import { accepts } from './tcp.js';
+import { endLeft } from './runners.js';
 
 export const haproxy: Program = {
   name: 'haproxy',
@@ -47,7 +48,7 @@ export async function setUp(overrides: Partial<DockerOptions> = {}): Promise<Set
   const log: string[] = [];
   const options = { folder, host, images, gateway: `test-${randomUUID()}`, logger: loggerTo(log), ...overrides };
   onTestFinished(async () => {
-    await dockerRunner({ ...options, host }).clear(new Set());
+    await endLeft(dockerRunner({ ...options, host }));
     await rm(folder, { recursive: true, force: true });
   });
   return { docker: new Docker({ host: undefined, socketPath: socket }), options, runner: dockerRunner(options), log };

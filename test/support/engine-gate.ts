@@ -38,6 +38,10 @@ export class EngineGate {
     return address !== null && typeof address === 'object' ? address.port : 0;
   }
 
+  get isOpen(): boolean {
+    return this.#server !== undefined;
+  }
+
   async open(): Promise<net.Server> {
     const server = net.createServer((inner) => {
       const outer = net.connect(this.#target);

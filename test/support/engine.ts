@@ -70,7 +70,17 @@ export async function createForwarder(
   const listeners = ports.map((port) => ({ host, port }));
   const { role = 'PROD', transport = 'tcp', protection = noKey, maxRate = 0 } = options;
   const logger = loggerTo(log);
-  const forwarder = engine.create({ id: randomUUID(), listeners, role, transport, protection, maxRate, logger });
+  const { signal: released } = new AbortController();
+  const forwarder = engine.create({
+    id: randomUUID(),
+    listeners,
+    role,
+    transport,
+    protection,
+    maxRate,
+    released,
+    logger,
+  });
   onTestFinished(() => forwarder[Symbol.asyncDispose]());
   return { forwarder, addresses: listeners.map(formatEndpoint) };
 }

@@ -16,6 +16,7 @@ import { temporaryDir } from './facility.js';
 import { Program } from './program.js';
 import type { Requirement } from './requires.js';
 import { accepts, freePortRange, listenAt } from './tcp.js';
+import { endLeft } from './runners.js';
 
 const nginxStream = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
@@ -59,7 +60,7 @@ export class Workbench {
 
   static async make({ graceMs = 5_000 } = {}): Promise<Workbench> {
     const bench = new Workbench(path.join(await temporaryDir(), 'runs'), graceMs);
-    onTestFinished(() => bench.runner.clear(new Set()));
+    onTestFinished(() => endLeft(bench.runner));
     return bench;
   }
 

@@ -164,7 +164,8 @@ export class TestProxy {
     const listeners = streams.map(({ listener }) => listener);
     const role = wan === 'listener' ? 'PROD' : 'CONS';
     const { logger } = this.#bench.log;
-    return { id: 'reservation', listeners, role, transport, protection, maxRate, logger };
+    const { signal: released } = new AbortController();
+    return { id: 'reservation', listeners, role, transport, protection, maxRate, released, logger };
   }
 }
 

@@ -22,6 +22,8 @@ export interface ForwarderOptions {
   readonly protection: Protection;
   /** Bytes per second, for each direction of all connections together; 0 means no limit. */
   readonly maxRate: number;
+  /** Aborts when the reservation is released: what is under way for it is of no use any more. */
+  readonly released: AbortSignal;
   readonly logger: Logger;
 }
 

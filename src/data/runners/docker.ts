@@ -1,11 +1,11 @@
-import { messageOf, SciStreamError, toSciStreamError } from '../../core/errors.js';
+import { messageOf, SciStreamError } from '../../core/errors.js';
 import type { Logger } from '../../observe/logger.js';
 import { DockerEngine } from '../../platform/docker/engine.js';
 import { parseDockerHost } from '../../platform/docker/host.js';
 import { logOf } from './docker/container-log.js';
-import { containersOf, launch, removeContainer } from './docker/containers.js';
+import { launch, removeContainer, reservationsOf } from './docker/containers.js';
 import { checkImage, imageReference, parseImageName, type ImageNames } from './docker/images.js';
-import { carries, containerName, labelsOf } from './docker/names.js';
+import { carries, checkName, containerName, labelsOf } from './docker/names.js';
 import { RunningContainer } from './docker/running-container.js';
 import { handOver, parseContainerUser, type ContainerUser } from './docker/user.js';
 import { Places } from './places.js';
@@ -39,7 +39,6 @@ export function dockerRunner(options: DockerOptions): ProgramRunner {
 }
 
 class DockerRunner implements ProgramRunner {
-  readonly outlivesAgent = true;
   readonly #engine: DockerEngine;
   readonly #places: Places;
   readonly #images: ImageNames;
@@ -49,7 +48,7 @@ class DockerRunner implements ProgramRunner {
 
   constructor({ folder, host, images, gateway, user, logger }: DockerOptions) {
     this.#engine = new DockerEngine(parseDockerHost(host));
-    this.#places = new Places(folder);
+    this.#places = new Places(folder, 'docker');
     this.#images = {
       haproxy: parseImageName(images.haproxy, 'haproxy'),
       nginx: parseImageName(images.nginx, 'nginx'),
@@ -78,7 +77,7 @@ class DockerRunner implements ProgramRunner {
   async verify(job: Job): Promise<void> {
     // A program that cannot check still has to be able to read what was written.
     if (!job.checkArguments) return handOver(job.place.folder, this.#user);
-    const container = await this.#launch(job, `${containerName(job.id)}-check`, job.checkArguments);
+    const container = await this.#launch(job, checkName(job.id), job.checkArguments);
     try {
       const exitCode = await this.#exitCode(container, job.program);
       if (exitCode === 0) return;
@@ -92,7 +91,8 @@ class DockerRunner implements ProgramRunner {
     }
   }
 
-  async start(job: Job): Promise<Running> {
+  async start(job: Job, signal?: AbortSignal): Promise<Running> {
+    signal?.throwIfAborted();
     return this.#running(await this.#launch(job, containerName(job.id), job.arguments), job, 'start');
   }
 
@@ -102,17 +102,17 @@ class DockerRunner implements ProgramRunner {
     return ours ? this.#running(info.Id, job, 'now') : undefined;
   }
 
-  async clear(ids: ReadonlySet<string>): Promise<void> {
-    const known = await this.#places.ids();
-    // Without a folder there has never been a container, and perhaps there is no Engine either.
-    if (!known) return;
-    const stale = known.filter((id) => !ids.has(id));
-    await this.#clearContainers(ids);
-    for (const id of stale) await this.#places.remove(await this.#places.make(id));
+  async left(): Promise<readonly string[]> {
+    const [known, labeled] = [await this.#places.ids(), await this.#labeled()];
+    // Their folder is lost: another one says that there is something to end, until it is ended.
+    for (const id of labeled) if (!known.includes(id)) await this.#places.make(id);
+    return [...new Set([...known, ...labeled])];
   }
 
-  remove(place: Place): Promise<void> {
-    return this.#places.remove(place);
+  async end(id: string): Promise<void> {
+    // Without a folder, nothing was started: the Engine need not be there.
+    if ((await this.#places.find(id)) !== undefined) await this.#endContainers(id);
+    await this.#places.remove(id);
   }
 
   async #launch({ id, program, place }: Job, name: string, args: readonly string[]): Promise<string> {
@@ -148,16 +148,26 @@ class DockerRunner implements ProgramRunner {
     });
   }
 
-  async #clearContainers(ids: ReadonlySet<string>): Promise<void> {
+  async #endContainers(id: string): Promise<void> {
     try {
-      const containers = await containersOf(this.#engine, this.#gateway);
-      const stale = containers.filter(({ reservation }) => reservation === undefined || !ids.has(reservation));
-      await Promise.all(stale.map(({ id }) => removeContainer(this.#engine, id)));
+      for (const name of [containerName(id), checkName(id)]) {
+        const info = await this.#engine.inspect(name);
+        if (info && carries(info.Config.Labels, labelsOf(id, this.#gateway)))
+          await removeContainer(this.#engine, info.Id);
+      }
     } catch (error) {
-      // The next agent finds them again by their label. Where there is no Engine, there have probably never been any.
-      const known = toSciStreamError(error);
-      const level = known.code === 'UNAVAILABLE' ? 'debug' : 'warn';
-      this.#logger[level]({ err: known }, 'containers of an earlier agent, if any, stay');
+      await this.#places.strip(id);
+      throw error;
+    }
+  }
+
+  /** The reservations whose containers tell so; none where there is no Engine, as there have probably never been any. */
+  async #labeled(): Promise<readonly string[]> {
+    try {
+      return await reservationsOf(this.#engine, this.#gateway);
+    } catch (error) {
+      this.#logger.debug({ reason: messageOf(error) }, 'whether there are containers of earlier agents is not known');
+      return [];
     }
   }
 }

@@ -1,15 +1,16 @@
 import { X509Certificate } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
-import path from 'node:path';
-import { errnoOf, messageOf, SciStreamError } from '../../core/errors.js';
+import { rm } from 'node:fs/promises';
+import { messageOf, SciStreamError } from '../../core/errors.js';
 import { isLoopback } from '../../core/endpoint.js';
 import type { Secret } from '../../core/secret.js';
 import type { Logger } from '../../observe/logger.js';
 import { JanusApi } from './janus/api.js';
 import { preflight } from './janus/preflight.js';
-import { isRecord, readRecord } from './janus/record.js';
+import { readRecord, recordName } from './janus/record.js';
 import { JanusSessions } from './janus/sessions.js';
-import type { Place, ProgramRunner } from './runner.js';
+import { Volume } from './janus/volume.js';
+import { removeAllBut } from './places.js';
+import type { ProgramRunner } from './runner.js';
 
 export interface JanusOptions {
   /** Of the controller. A path of its own replaces `/api/janus/controller`. */
@@ -25,11 +26,13 @@ export interface JanusOptions {
   /** Exactly one: the reserved ports belong to one gateway node, so the container must run there. */
   readonly instances: readonly string[];
   readonly volume: {
-    /** Where this machine sees the volume. It belongs to one agent alone. */
+    /** Where this machine sees the volume. Gateways may share it. */
     readonly folder: string;
     /** Where containers see it. */
     readonly seenAs: string;
   };
+  /** Marks what is ours: unique among the gateways that share the volume, and the same after a restart. */
+  readonly gateway: string;
   readonly logger: Logger;
   /** Milliseconds between two looks at a container that runs. */
   readonly pollMs?: number;
@@ -37,40 +40,39 @@ export interface JanusOptions {
 
 /** Runs programs in containers that an ESnet Janus controller makes. Throws BAD_FORMAT when the options cannot be meant. */
 export function janusRunner(options: JanusOptions): ProgramRunner {
-  const { profile, images, volume, logger, pollMs = 5_000 } = options;
+  const { profile, images, gateway, logger, pollMs = 5_000 } = options;
   const node = check(options);
+  const volume = new Volume(options.volume);
   const api = new JanusApi(options);
-  const sessions = new JanusSessions({ api, node, profile, images, logger, pollMs });
-
-  const remove = async (folder: string): Promise<void> => {
-    try {
-      await sessions.forget(folder);
-      await rm(folder, { recursive: true, force: true });
-    } catch (error) {
-      // The secrets go now. The session's id stays, for the next agent to try again.
-      await removeAllButRecord(folder);
-      logger.warn({ folder, reason: messageOf(error) }, 'a session stays in Janus for now');
-    }
-  };
+  const sessions = new JanusSessions({ api, node, profile, images, gateway, logger, pollMs });
 
   return {
-    outlivesAgent: true,
     check: (program) => preflight(api, program, { image: images[program.name], profile, node, folder: volume.folder }),
     async place(id) {
-      const folder = path.join(volume.folder, id);
-      await makePrivate(folder);
-      return { folder, seenAs: path.posix.join(volume.seenAs, id) };
+      await volume.make(id);
+      return { folder: volume.folderOf(id), seenAs: volume.seenAs(id) };
     },
     // Janus has no way to run a program once and tell how it went: a bad configuration shows when it starts.
     verify: () => Promise.resolve(),
-    start: (job) => sessions.start(job),
+    start: (job, signal) => sessions.start(job, signal),
     adopt: (job) => sessions.adopt(job),
-    remove: ({ folder }: Place) => remove(folder),
-    async clear(ids) {
-      for (const id of await foldersIn(volume.folder, logger)) {
-        const folder = path.join(volume.folder, id);
-        if (!ids.has(id) && (await readRecord(folder)) !== undefined) await remove(folder);
+    async left() {
+      const ids = await volume.ids();
+      const records = await Promise.all(ids.map((id) => readRecord(volume.folderOf(id))));
+      return ids.filter((_, index) => records[index]?.gateway === gateway);
+    },
+    async end(id) {
+      // A volume that is not mounted would look as if nothing were left.
+      if (!(await volume.ids()).includes(id)) return;
+      const folder = volume.folderOf(id);
+      try {
+        await sessions.forget(folder);
+      } catch (error) {
+        // The secrets go now; what is left says that there is something to end.
+        await removeAllBut(recordName, folder);
+        throw error;
       }
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }
@@ -104,40 +106,4 @@ function checkCertificate(pem: string): void {
     const text = `--janus-ca needs a certificate in PEM: ${messageOf(error)}`;
     throw new SciStreamError('BAD_FORMAT', text, { cause: error });
   }
-}
-
-/** Not with its parents: where the volume is not mounted, nothing must be written that no container would see. */
-async function makePrivate(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-    });
-    if (!(await lstat(folder)).isDirectory()) throw new Error('it is not a folder');
-    await chmod(folder, 0o700);
-  } catch (error) {
-    throw new SciStreamError(
-      'SERVER_ERR',
-      `The folder ${folder} on the volume of Janus cannot be used: ${messageOf(error)}`,
-      { cause: error },
-    );
-  }
-}
-
-async function foldersIn(folder: string, logger: Logger): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  } catch (error) {
-    logger.warn({ folder, reason: messageOf(error) }, 'the volume of Janus cannot be read');
-    return [];
-  }
-}
-
-async function removeAllButRecord(folder: string): Promise<void> {
-  const names = await readdir(folder);
-  await Promise.all(
-    names
-      .filter((name) => !isRecord(name))
-      .map((name) => rm(path.join(folder, name), { recursive: true, force: true })),
-  );
 }

@@ -26,11 +26,10 @@ export interface ProcessRunnerOptions {
  * what is left of it can be ended as a group. Only where there is /proc are programs of an earlier agent found again.
  */
 export function processRunner({ folder, logger, graceMs = 5_000 }: ProcessRunnerOptions): ProgramRunner {
-  return new ProcessRunner(new Places(folder), logger, graceMs);
+  return new ProcessRunner(new Places(folder, 'process'), logger, graceMs);
 }
 
 class ProcessRunner implements ProgramRunner {
-  readonly outlivesAgent = true;
   readonly #places: Places;
   readonly #logger: Logger;
   readonly #graceMs: number;
@@ -99,29 +98,17 @@ class ProcessRunner implements ProgramRunner {
     return this.#takeOver(program.name, place.folder, logger);
   }
 
-  async clear(ids: ReadonlySet<string>): Promise<void> {
-    const stale = ((await this.#places.ids()) ?? []).filter((id) => !ids.has(id));
-    await Promise.all(
-      stale.map(async (id) => {
-        try {
-          await this.#clearOne(id);
-        } catch (error) {
-          // Its folder stays, for the next agent to try again.
-          this.#logger.warn({ err: toSciStreamError(error), reservation: id }, 'what an earlier agent left stays');
-        }
-      }),
-    );
+  left(): Promise<readonly string[]> {
+    return this.#places.ids();
   }
 
-  remove(place: Place): Promise<void> {
-    return this.#places.remove(place);
-  }
-
-  async #clearOne(id: string): Promise<void> {
-    const place = await this.#places.make(id);
-    const running = await this.#takeOver(`the program of reservation ${id}`, place.folder, this.#logger);
-    await running?.[Symbol.asyncDispose]();
-    await this.#places.remove(place);
+  async end(id: string): Promise<void> {
+    const folder = await this.#places.find(id);
+    if (folder !== undefined) {
+      const running = await this.#takeOver(`the program of reservation ${id}`, folder, this.#logger);
+      await running?.[Symbol.asyncDispose]();
+    }
+    await this.#places.remove(id);
   }
 
   async #takeOver(name: string, folder: string, logger: Logger): Promise<Running | undefined> {

@@ -54,8 +54,6 @@ export interface Running extends AsyncDisposable {
 
 /** Where an engine's work is done: in the agent itself, or in a program that the runner starts. */
 export interface Runner {
-  /** Streams of what it runs live on when the agent's process dies, and can be taken over by the next one. */
-  readonly outlivesAgent: boolean;
   /** Asked at start-up and by GetFacility; never throws. `program` is absent for what works in the agent itself. */
   check(program?: Program): Promise<Availability>;
 }
@@ -67,12 +65,18 @@ export interface ProgramRunner extends Runner {
   place(id: string): Promise<Place>;
   /** Throws SERVER_ERR with the program's own words when it does not accept its configuration. */
   verify(job: Job): Promise<void>;
-  /** Starts it; whether it is ready is for the engine to find out. Throws SERVER_ERR or UNAVAILABLE saying what to do. */
-  start(job: Job): Promise<Running>;
+  /**
+   * Starts it; whether it is ready is for the engine to find out. Throws SERVER_ERR or UNAVAILABLE saying what to do. A start
+   * that takes its time is given up when `signal` aborts.
+   */
+  start(job: Job, signal?: AbortSignal): Promise<Running>;
   /** What an earlier agent has started for the same reservation and still runs; undefined when nothing does. */
   adopt(job: Job): Promise<Running | undefined>;
-  /** Ends what earlier agents have left, other than for `ids`, and removes its folders. */
-  clear(ids: ReadonlySet<string>): Promise<void>;
-  /** Removes a reservation's folder with all secrets in it. */
-  remove(place: Place): Promise<void>;
+  /** The reservations of which something is there, as far as it can be known now: those of earlier agents too. */
+  left(): Promise<readonly string[]>;
+  /**
+   * Ends what runs for a reservation, whoever started it, and removes its folder. Nothing being there is no error. Throws when
+   * something stays, because what runs it is away; then it is to be called again.
+   */
+  end(id: string): Promise<void>;
 }

@@ -5,13 +5,12 @@ import type { ProgramRunner } from './runner.js';
 export function unconfigured(reason: string): ProgramRunner {
   const refuse = (): Promise<never> => Promise.reject(new SciStreamError('NOT_IMPLEMENTED', reason));
   return {
-    outlivesAgent: false,
     check: () => Promise.resolve({ available: false, reason }),
     place: refuse,
     verify: refuse,
     start: refuse,
     adopt: refuse,
-    remove: refuse,
-    clear: () => Promise.resolve(),
+    left: () => Promise.resolve([]),
+    end: refuse,
   };
 }

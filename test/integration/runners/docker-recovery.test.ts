@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { until } from '../../../src/core/until.js';
 import { dockerRunner } from '../../../src/data/runners/docker.js';
@@ -7,6 +8,7 @@ import { canRunDocker, dockerEngine } from '../../support/docker.js';
 import { containers, prepare, run, setUp } from '../../support/docker-runner.js';
 import { EngineGate } from '../../support/engine-gate.js';
 import { accepts, connect, echo } from '../../support/tcp.js';
+import { endLeft } from '../../support/runners.js';
 
 /** With the start of the Engine. */
 const timeout = 120_000;
@@ -53,7 +55,7 @@ describe.runIf(canRunDocker())('the runner docker, when something dies', { timeo
     const next = dockerRunner(setup.options);
     const place = await next.place(prepared.job.id);
     expect(place).toEqual(prepared.job.place);
-    await next.clear(new Set([prepared.job.id]));
+    await endLeft(next, [prepared.job.id]);
     const adopted = await next.adopt({ ...prepared.job, place });
     socket.write('two');
     await until('another answer', 10_000, () => heard.join('') === 'onetwo');
@@ -92,7 +94,7 @@ describe.runIf(canRunDocker())('the runner docker, when something dies', { timeo
     const all = [await run(mine.runner, kept), await run(mine.runner, orphan), await run(theirs.runner, other)];
     const unused = await mine.runner.place(randomUUID());
 
-    await dockerRunner(mine.options).clear(new Set([kept.job.id]));
+    await endLeft(dockerRunner(mine.options), [kept.job.id]);
     expect(await containers(mine)).toEqual([`/scistream-${kept.job.id}`]);
     expect(await containers(theirs)).toEqual([`/scistream-${other.job.id}`]);
     expect([kept, orphan, other].map(({ job }) => existsSync(job.place.folder))).toEqual([true, false, true]);
@@ -112,8 +114,9 @@ describe.runIf(canRunDocker())('the runner docker, when something dies', { timeo
     await until('the warning', 10_000, () => prepared.log.some((line) => line.includes('is not known')));
     await expect(running.signal('SIGHUP')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(running[Symbol.asyncDispose]()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await setup.runner.clear(new Set([prepared.job.id]));
-    expect(setup.log.join('')).toContain('containers of an earlier agent, if any, stay');
+    await expect(setup.runner.end(prepared.job.id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await setup.runner.left()).toEqual([prepared.job.id]);
+    expect(await readdir(prepared.job.place.folder)).toEqual(['.docker']);
     expect(await accepts(prepared.address)).toBe(true);
     expect(ended).toBeUndefined();
 

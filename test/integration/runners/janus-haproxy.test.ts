@@ -67,7 +67,7 @@ describe.runIf(there).each(generations)('haproxy behind Janus of %s', (generatio
     const processes = [master, ...(await descendants(master))];
     expect(processes.length).toBeGreaterThan(1);
     await running[Symbol.asyncDispose]();
-    await here.runner.remove(job.place);
+    await here.runner.end(job.id);
     expect(processes.filter(isRunning)).toEqual([]);
     expect(await accepts(address)).toBe(false);
   });

@@ -1,11 +1,13 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
+import { Deferred } from '../../../src/core/deferred.js';
 import { Secret } from '../../../src/core/secret.js';
 import { until } from '../../../src/core/until.js';
 import { janusRunner } from '../../../src/data/runners/janus.js';
 import { generations } from '../../support/janus/generations.js';
 import { bed, haproxy, jobFor, password } from '../../support/janus/bed.js';
+import { endLeft } from '../../support/runners.js';
 
 describe.each(generations)('Janus of %s', (generation) => {
   it('starts a program in a private folder, signals it and leaves nothing', async () => {
@@ -22,7 +24,7 @@ describe.each(generations)('Janus of %s', (generation) => {
     here.janus.containers.commands = [];
     await expect(running.signal('SIGHUP')).rejects.toThrow('use an image that has kill or sh');
     await running[Symbol.asyncDispose]();
-    await here.runner.remove(job.place);
+    await here.runner.end(job.id);
     expect([here.janus.containers.all.size, here.janus.sessions.rows.size]).toEqual([0, 0]);
     await expect(stat(job.place.folder)).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -140,15 +142,52 @@ describe.each(generations)('Janus of %s', (generation) => {
     await using one = await here.runner.start(kept);
     await using two = await here.runner.start(left);
     here.janus.containers.failures.remove = 'device or resource busy';
-    await janusRunner(here.options).clear(new Set(['r1']));
+    await endLeft(janusRunner(here.options), ['r1']);
     expect([...here.janus.sessions.rows.values()].map(({ id }) => id)).toEqual([7]);
     expect(await two.ended).toContain('Janus session 8');
     await expect(stat(left.place.folder)).rejects.toMatchObject({ code: 'ENOENT' });
     await stat(other.folder);
     here.janus.containers.failures.remove = undefined;
-    await janusRunner(here.options).clear(new Set());
+    await endLeft(janusRunner(here.options));
     expect(here.janus.sessions.rows.size).toBe(0);
     expect(await one.ended).toContain('Janus session 7');
+  });
+
+  it('leaves alone what other gateways have on the same volume', async () => {
+    const here = await bed({ generation });
+    await using running = await here.runner.start(await jobFor(here));
+    const neighbor = janusRunner({ ...here.options, gateway: 'gateway:/another' });
+    expect([await neighbor.left(), await here.runner.left()]).toEqual([[], ['r1']]);
+    await running.signal('SIGHUP');
+  });
+
+  it('gives up a start when the reservation is released, and ends what Janus makes of it later', async () => {
+    const here = await bed({ generation });
+    const job = await jobFor(here);
+    const released = new AbortController();
+    const answer = new Deferred<void>();
+    here.janus.hold = (asked) => {
+      if (asked !== 'POST /create') return undefined;
+      released.abort();
+      return answer.promise;
+    };
+    await expect(here.runner.start(job, released.signal)).rejects.toThrow('is not waited for any more');
+    await expect(here.runner.end(job.id)).rejects.toThrow('may still make a session');
+    answer.resolve();
+    await until('the session', 5_000, () => here.janus.sessions.rows.size === 1);
+    await here.runner.end(job.id);
+    expect([here.janus.containers.all.size, here.janus.sessions.rows.size]).toEqual([0, 0]);
+    expect(await readdir(here.volume)).toEqual([]);
+  });
+
+  it('ends nothing while its volume is not there', async () => {
+    const here = await bed({ generation });
+    await using running = await here.runner.start(await jobFor(here));
+    const elsewhere = { folder: `${here.volume}-gone`, seenAs: here.volume };
+    const blind = janusRunner({ ...here.options, volume: elsewhere });
+    await expect(blind.left()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(blind.end('r1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await running.signal('SIGHUP');
   });
 
   it('removes secrets also while Janus is away, and the session later', async () => {
@@ -158,10 +197,10 @@ describe.each(generations)('Janus of %s', (generation) => {
     const running = await here.runner.start(job);
     here.janus.away = true;
     await expect(running[Symbol.asyncDispose]()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await here.runner.remove(job.place);
+    await expect(here.runner.end(job.id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(await readdir(job.place.folder)).toEqual(['janus.json']);
     here.janus.away = false;
-    await here.runner.clear(new Set());
+    await endLeft(here.runner);
     expect(await readdir(here.volume)).toEqual([]);
     expect([here.janus.containers.all.size, here.janus.sessions.rows.size]).toEqual([0, 0]);
   });

@@ -18,6 +18,7 @@ import {
 import { Program } from '../../support/program.js';
 import { requirePrograms } from '../../support/requires.js';
 import { accepts, connect, echo, exchange, readAll } from '../../support/tcp.js';
+import { endLeft } from '../../support/runners.js';
 
 const able = requirePrograms(...proxyPackages);
 
@@ -104,7 +105,7 @@ describe.runIf(able)('after a crash of the agent', () => {
     await bench.script('', 'never-started');
     await writeFile(`${(await bench.script('', 'garbled')).place.folder}/process.json`, '{"pid":-1}');
 
-    await bench.runner.clear(new Set(['kept']));
+    await endLeft(bench.runner, ['kept']);
     expect(await readdir(bench.folder)).toEqual(['kept']);
     expect(await Promise.all([stale, kept, headless].map(({ address }) => accepts(address)))).toEqual([
       ...[false, true, false],

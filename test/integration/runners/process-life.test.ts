@@ -128,7 +128,7 @@ describe('a program that is ended', () => {
       expect(inspect(pid)).toBeUndefined();
       expect(await groupMembers(pid)).toEqual([]);
       await isFree(address);
-      await bench.runner.remove(job.place);
+      await bench.runner.end(job.id);
     }
     expect(await readdir(bench.folder)).toEqual([]);
   });

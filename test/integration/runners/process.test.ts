@@ -64,7 +64,7 @@ describe('places', () => {
     await writeFile(path.join(place.folder, 'key'), 'secret');
     expect(await runner.place('5f0c3f0e-7d1c-4bd4-8f7a-2f4f3f6f8a11')).toEqual(place);
     expect(place.seenAs).toBe(place.folder);
-    await runner.remove(place);
+    await runner.end('5f0c3f0e-7d1c-4bd4-8f7a-2f4f3f6f8a11');
     expect(existsSync(place.folder)).toBe(false);
   });
 
@@ -76,9 +76,8 @@ describe('places', () => {
     await runner.place('kept');
     const outside = path.join(path.dirname(folder), 'outside');
     await mkdir(outside);
-    for (const wrong of [outside, folder, `${folder}/kept/..`, `${folder}/..`, '/']) {
-      await expect(runner.remove({ folder: wrong, seenAs: wrong })).rejects.toMatchObject({ code: 'SERVER_ERR' });
-    }
+    for (const id of [...hostile, '../outside', 'kept/..', '/'])
+      await expect(runner.end(id)).rejects.toMatchObject({ code: 'BAD_FORMAT' });
     expect(await readdir(path.dirname(folder))).toEqual(['outside', 'runs']);
     expect(await readdir(folder)).toEqual(['kept']);
   });

@@ -44,6 +44,7 @@ export async function bed(double: JanusDoubleOptions, options: Partial<JanusOpti
     images: { haproxy: 'haproxy:2.6', nginx: 'nginx', stunnel: 'stunnel:5' },
     instances: ['gateway'],
     volume: { folder: volume, seenAs: volume },
+    gateway: 'gateway:/state',
     logger,
     pollMs: 50,
     ...options,

@@ -28,6 +28,8 @@ export interface JanusDouble extends Controller {
   readonly asked: string[];
   /** Breaks the connection instead of answering, after the work has been done. */
   drop: ((asked: string) => boolean) | undefined;
+  /** What is asked is done when this resolves. */
+  hold: ((asked: string) => Promise<void> | undefined) | undefined;
   /** Takes no requests. */
   away: boolean;
 }
@@ -47,7 +49,17 @@ export async function startJanus(options: JanusDoubleOptions): Promise<JanusDoub
   const server = tls ? https.createServer({ ...tls }) : http.createServer();
   const url = await listen(server, tls ? 'https' : 'http', containers);
   const asked: string[] = [];
-  const double: JanusDouble = { url, asked, dialect, tables, sessions, containers, drop: undefined, away: false };
+  const double: JanusDouble = {
+    url,
+    asked,
+    dialect,
+    tables,
+    sessions,
+    containers,
+    drop: undefined,
+    hold: undefined,
+    away: false,
+  };
   server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
     const line = `${request.method ?? ''} ${request.url?.slice(prefix.length - 1) ?? ''}`;
     if (double.away) {
@@ -55,7 +67,12 @@ export async function startJanus(options: JanusDoubleOptions): Promise<JanusDoub
       return;
     }
     asked.push(line);
-    handle(double, options.users ?? { scientist: 'open sesame' }, request).then(
+    const work = async (): Promise<Answer> => {
+      const body = await bodyOf(request);
+      await double.hold?.(line);
+      return handle(double, options.users ?? { scientist: 'open sesame' }, request, body);
+    };
+    work().then(
       (reply) => {
         if (double.drop?.(line) === true) response.destroy();
         else send(response, reply);
@@ -83,18 +100,22 @@ async function listen(server: http.Server | https.Server, scheme: string, contai
   return new URL(`${scheme}://127.0.0.1:${bound !== null && typeof bound === 'object' ? bound.port : 0}`);
 }
 
+async function bodyOf(request: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
 async function handle(
   controller: Controller,
   users: Readonly<Record<string, string>>,
   request: http.IncomingMessage,
+  text: string,
 ): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://janus');
   if (!pathname.startsWith(prefix)) return { status: 404, body: { message: 'The requested URL was not found.' } };
   const user = userOf(users, request.headers.authorization);
   if (user === undefined) return { status: 401, body: { error: 'Unauthorized' } };
-  const text = Buffer.concat(chunks).toString();
   const body: unknown = text === '' ? undefined : JSON.parse(text);
   const segments = pathname.slice(prefix.length).split('/').map(decodeURIComponent);
   const asked: Asked = { method: request.method ?? '', segments, query, body, user };

@@ -78,21 +78,18 @@ export class ProxyForwarder implements Forwarder {
     await this.#scope[Symbol.asyncDispose]();
   }
 
-  /** All listeners or none, and nothing left behind when it fails. */
+  /**
+   * All listeners or none. Nothing that was started here stays when it fails; what an earlier agent has left, and the files, stay
+   * until the reservation is released.
+   */
   async #open(targets: ResolvedTargets): Promise<void> {
     const opening = new Scope();
-    const { logger, id } = this.#options;
+    const { logger, id, released } = this.#options;
     const [kind, runner] = [this.#kind, this.#runner];
     try {
       const place = await runner.place(id);
-      opening.defer(() => runner.remove(place));
       const parts = { kind, runner, place, templateDir: this.#settings.templateDir, options: this.#options, logger };
       const configuration = new Configuration(parts);
-      // What an earlier agent has left, if taking it over fails. In the end, the supervisor has ended it already.
-      opening.defer(async () => {
-        const left = await runner.adopt(configuration.job);
-        await left?.[Symbol.asyncDispose]();
-      });
       if (this.#settings.legacyStunnelPeer) {
         logger.warn('this stream is not encrypted: its other end is a gateway of the Python implementation');
       }
@@ -112,6 +109,7 @@ export class ProxyForwarder implements Forwarder {
             this.#totals.restart();
             this.#connections = [];
           },
+          released,
           clock: systemClock,
           logger,
         }),

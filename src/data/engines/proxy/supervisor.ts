@@ -28,6 +28,8 @@ export interface SupervisorOptions {
   readonly follow: (control: ProxyControl) => Promise<void>;
   /** The program has ended by itself. */
   readonly onLost: () => void;
+  /** Ends what is under way; disposing does so too. */
+  readonly released: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -43,11 +45,13 @@ export class Supervisor implements AsyncDisposable {
   readonly #turn = new Serial();
   readonly #backoff = new Backoff(firstPauseMs, longestPauseMs);
   readonly #stop = new AbortController();
+  readonly #stopped: AbortSignal;
   #program: Program | undefined;
   #pause: Disposable | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#stopped = AbortSignal.any([options.released, this.#stop.signal]);
   }
 
   /** Undefined while the program is not there. */
@@ -78,7 +82,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** A method, as it may become true while something is awaited. */
   #isStopping(): boolean {
-    return this.#stop.signal.aborted;
+    return this.#stopped.aborted;
   }
 
   async #start(mayAdopt: boolean): Promise<void> {
@@ -99,7 +103,7 @@ export class Supervisor implements AsyncDisposable {
     try {
       return await this.#serving(running, follow);
     } catch (error) {
-      this.#stop.signal.throwIfAborted();
+      this.#stopped.throwIfAborted();
       logger.error(
         { reason: messageOf(error) },
         'the proxy of an earlier agent is of no use; its connections are lost',
@@ -110,7 +114,7 @@ export class Supervisor implements AsyncDisposable {
 
   async #launch(): Promise<Program> {
     await this.#options.prepare();
-    return this.#serving(await this.#options.runner.start(this.#options.job()));
+    return this.#serving(await this.#options.runner.start(this.#options.job(), this.#stopped));
   }
 
   /** Ends the program when it does not come to serve. */
@@ -131,7 +135,7 @@ export class Supervisor implements AsyncDisposable {
   async #ready(running: Running, control: ProxyControl, ms: number): Promise<void> {
     const { program, listeners, transport } = this.#options.job();
     const over = new AbortController();
-    using deadline = new Deadline(ms, this.#stop.signal, over.signal);
+    using deadline = new Deadline(ms, this.#stopped, over.signal);
     const { signal } = deadline;
     void running.ended.then((reason) => {
       over.abort(new SciStreamError('SERVER_ERR', `${program.name} could not be started: ${reason}`));

@@ -12,7 +12,7 @@ import { carries, gatewayLabel, reservationOf } from './names.js';
 const graceMs = 250;
 const removalMs = 20_000;
 const created = z.object({ id: z.string() });
-const listed = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullish() }));
+const listed = z.array(z.object({ Labels: z.record(z.string(), z.string()).nullish() }));
 
 /**
  * Creates and starts a container and answers its id; leaves nothing when that fails. Images have different names for a
@@ -86,17 +86,14 @@ export async function removeContainer(engine: DockerEngine, id: string): Promise
   }
 }
 
-/** All of a gateway, running or not. */
-export async function containersOf(
-  engine: DockerEngine,
-  gateway: string,
-): Promise<readonly { readonly id: string; readonly reservation: string | undefined }[]> {
+/** The reservations of all containers of a gateway, running or not. */
+export async function reservationsOf(engine: DockerEngine, gateway: string): Promise<readonly string[]> {
   const containers = await engine.call('list its containers', async (docker, abortSignal) =>
     listed.parse(
       await docker.listContainers({ all: true, filters: { label: [`${gatewayLabel}=${gateway}`] }, abortSignal }),
     ),
   );
-  return containers.map(({ Id, Labels }) => ({ id: Id, reservation: reservationOf(Labels) }));
+  return containers.flatMap(({ Labels }) => reservationOf(Labels) ?? []);
 }
 
 async function create(engine: DockerEngine, program: Program, plan: ContainerPlan): Promise<string> {

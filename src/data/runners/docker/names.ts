@@ -17,6 +17,11 @@ export function containerName(id: string): string {
   return `scistream-${requireSafeId(id)}`;
 }
 
+/** Of the one in which a program checks its configuration. */
+export function checkName(id: string): string {
+  return `${containerName(id)}-check`;
+}
+
 /** By these a later agent finds what is its own. */
 export function labelsOf(id: string, gateway: string): Record<string, string> {
   return { [reservationLabel]: id, [gatewayLabel]: gateway };

@@ -15,7 +15,7 @@ const quickMs = 10_000;
 /** Docker grants a container 10 s to stop, and Portainer stands between it and Janus. */
 const stopMs = 60_000;
 /** Janus may pull an image first. */
-const createMs = 300_000;
+export const createMs = 300_000;
 
 /** The calls of a Janus controller, alike for both generations of its API. Throws SERVER_ERR in Janus' own words. */
 export class JanusApi {
@@ -38,9 +38,12 @@ export class JanusApi {
   }
 
   /** The id of the new session. The early API answers with the session itself, and only there tells what went wrong. */
-  async create(request: SessionRequest): Promise<{ readonly id: string; readonly problems: string }> {
+  async create(
+    request: SessionRequest,
+    signal?: AbortSignal,
+  ): Promise<{ readonly id: string; readonly problems: string }> {
     const what = `make a session for the image ${request.image}`;
-    const reply = await this.#call({ method: 'POST', path: '/create', body: request, deadlineMs: createMs });
+    const reply = await this.#call({ method: 'POST', path: '/create', body: request, deadlineMs: createMs, signal });
     const entries = Object.entries(read(shapes.byKey, reply, what));
     const [id, value] = entries.find(([key]) => /^\d+$/.test(key)) ?? [];
     if (id === undefined) throw refused(what, reply);
@@ -51,8 +54,8 @@ export class JanusApi {
   }
 
   /** The session as it is then, which need not be STARTED. */
-  async start(id: string): Promise<JanusSession> {
-    const reply = await this.#call({ method: 'PUT', path: `/start/${id}`, deadlineMs: createMs });
+  async start(id: string, signal?: AbortSignal): Promise<JanusSession> {
+    const reply = await this.#call({ method: 'PUT', path: `/start/${id}`, deadlineMs: createMs, signal });
     if (!saysAlready(reply)) return sessionOf(id, reply, `start session ${id}`);
     const present = await this.session(id);
     if (present === undefined) throw refused(`start session ${id}`, reply);

@@ -34,6 +34,14 @@ export interface Reply {
   readonly body: unknown;
 }
 
+interface Progress {
+  /** The whole request has left: what it asks for may be done. */
+  sent: boolean;
+}
+
+/** Janus has got a request and has not said what became of it. */
+export class Unanswered extends SciStreamError {}
+
 /**
  * HTTP to one Janus controller. The built-in fetch cannot be given a certificate authority, so this stands on node:http(s).
  * The password is in the header of a request and nowhere else.
@@ -65,17 +73,18 @@ export class JanusClient {
   async #attempts(call: Call): Promise<Reply> {
     using deadline = new Deadline(call.deadlineMs, call.signal);
     const { signal } = deadline;
+    const progress: Progress = { sent: false };
     for (let attempts = call.method === 'GET' ? 2 : 1; ; attempts--) {
       try {
-        return await this.#once(call, signal);
+        return await this.#once(call, signal, progress);
       } catch (error) {
         if (attempts > 1 && errnoOf(error) === 'ECONNRESET' && !signal.aborted) continue;
-        throw this.#explain(error, call, signal);
+        throw this.#explain(error, call, signal, progress);
       }
     }
   }
 
-  async #once({ method, path, body }: Call, signal: AbortSignal): Promise<Reply> {
+  async #once({ method, path, body }: Call, signal: AbortSignal, progress: Progress): Promise<Reply> {
     const { url, user, password, ca } = this.#options;
     const credentials = Buffer.concat([Buffer.from(`${user}:`), password.expose()]).toString('base64');
     const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
@@ -100,14 +109,18 @@ export class JanusClient {
       request.once('response', (response) => {
         receive(response).then(resolve, reject);
       });
+      request.once('finish', () => {
+        progress.sent = true;
+      });
       // Also after the answer: a connection that breaks late must not end the process.
       request.on('error', reject);
       request.end(content);
     });
   }
 
-  #explain(error: unknown, { method, path }: Call, signal: AbortSignal): SciStreamError {
-    const fail = (text: string): SciStreamError => new SciStreamError('UNAVAILABLE', text, { cause: error });
+  #explain(error: unknown, { method, path }: Call, signal: AbortSignal, { sent }: Progress): SciStreamError {
+    const Kind = sent ? Unanswered : SciStreamError;
+    const fail = (text: string): SciStreamError => new Kind('UNAVAILABLE', text, { cause: error });
     if (signal.aborted) {
       const { code } = abortReason(signal);
       const what = code === 'TIMEOUT' ? 'did not answer in time' : 'is not waited for any more';

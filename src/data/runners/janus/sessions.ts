@@ -1,7 +1,8 @@
 import { messageOf, SciStreamError, toSciStreamError } from '../../../core/errors.js';
 import type { Logger } from '../../../observe/logger.js';
 import type { Job, Program, Running } from '../runner.js';
-import type { JanusApi } from './api.js';
+import { createMs, type JanusApi } from './api.js';
+import { Unanswered } from './client.js';
 import { commandLine } from './command-line.js';
 import { hasEnded, type Container } from './container.js';
 import { readRecord, removeRecord, writeRecord, type JanusRecord } from './record.js';
@@ -13,6 +14,7 @@ export interface SessionsOptions {
   readonly node: string;
   readonly profile: string;
   readonly images: Readonly<Record<Program['name'], string>>;
+  readonly gateway: string;
   readonly logger: Logger;
   readonly pollMs: number;
 }
@@ -25,14 +27,12 @@ export class JanusSessions {
     this.#options = options;
   }
 
-  async start(job: Job): Promise<Running> {
+  async start(job: Job, signal?: AbortSignal): Promise<Running> {
     const { folder } = job.place;
     // One that an earlier attempt could not delete would hold the ports.
     await this.forget(folder);
-    const record = { arguments: commandLine(job.arguments) };
-    await writeRecord(folder, record);
     try {
-      return this.#running(job, await this.#make(job, record));
+      return this.#running(job, await this.#make(job, signal));
     } catch (error) {
       try {
         await this.forget(folder);
@@ -63,18 +63,22 @@ export class JanusSessions {
   async forget(folder: string): Promise<void> {
     const record = await readRecord(folder);
     if (record === undefined) return;
-    for (const id of await this.#idsOf(record)) await this.#end(id);
+    const ids = await this.#idsOf(record);
+    for (const id of ids) await this.#end(id);
+    if (ids.length === 0 && Date.now() < record.expectedUntil) {
+      throw new SciStreamError(
+        'UNAVAILABLE',
+        'Janus may still make a session that it was asked for and did not answer about.',
+      );
+    }
     await removeRecord(folder);
   }
 
-  async #make(job: Job, record: JanusRecord): Promise<Container> {
-    const { api, node, profile, images } = this.#options;
-    const image = images[job.program.name];
-    // Without `remove_container`: Docker would throw away the last words of a program that ends at once, and we delete it anyway.
-    const { id, problems } = await api.create({ instances: [node], image, profile, arguments: record.arguments });
-    await writeRecord(job.place.folder, { ...record, session: id });
+  async #make(job: Job, signal?: AbortSignal): Promise<Container> {
+    const { api, node } = this.#options;
+    const { id, problems } = await this.#create(job, signal);
     if (problems !== '') throw failed(job, `make the container on ${node}`, problems);
-    const session = await api.start(id);
+    const session = await api.start(id, signal);
     const trouble = problemsOf(session);
     if (session.state !== 'STARTED' || trouble !== '') {
       throw failed(job, `start the container on ${node}`, trouble || `the session is ${session.state}`);
@@ -82,6 +86,24 @@ export class JanusSessions {
     const container = this.#containerOf(session);
     if (container === undefined) throw failed(job, `start the container on ${node}`, 'it names no container');
     return container;
+  }
+
+  /** The folder's record tells of it before, meanwhile and after. */
+  async #create(job: Job, signal?: AbortSignal): Promise<{ readonly id: string; readonly problems: string }> {
+    const { api, node, profile, images, gateway } = this.#options;
+    const { folder } = job.place;
+    const record = { gateway, arguments: commandLine(job.arguments), expectedUntil: 0 };
+    await writeRecord(folder, { ...record, expectedUntil: Date.now() + createMs });
+    const image = images[job.program.name];
+    try {
+      // Without `remove_container`: Docker would throw away the last words of a program that ends at once, and we delete it anyway.
+      const made = await api.create({ instances: [node], image, profile, arguments: record.arguments }, signal);
+      await writeRecord(folder, { ...record, session: made.id });
+      return made;
+    } catch (error) {
+      if (!(error instanceof Unanswered)) await writeRecord(folder, record);
+      throw error;
+    }
   }
 
   #containerOf({ id: session, services }: JanusSession): Container | undefined {
@@ -92,7 +114,12 @@ export class JanusSessions {
 
   #running(job: Job, container: Container): Running {
     const { api, pollMs } = this.#options;
-    return new JanusRunning({ api, container, job, pollMs, end: () => this.forget(job.place.folder) });
+    const end = async (): Promise<void> => {
+      // By what is known, as the volume may not be there.
+      await this.#end(container.session);
+      await removeRecord(job.place.folder);
+    };
+    return new JanusRunning({ api, container, job, pollMs, end });
   }
 
   /** By its id; while that is not known, by the arguments, which name a folder that nobody else has. */
