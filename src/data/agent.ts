@@ -8,6 +8,7 @@ import { Scope } from '../core/scope.js';
 import type { Logger } from '../observe/logger.js';
 import type { Protection, Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
+import { Endings } from './endings.js';
 import type { Engine, EngineKind, EngineSettings, Forwarder, ForwarderOptions } from './engines/engine.js';
 import { PortPool, type PortLease } from './ports.js';
 import { Reservation, type Change } from './reservation.js';
@@ -59,8 +60,7 @@ export class Agent implements AsyncDisposable {
   readonly #records: Records;
   /** What `restore` leaves to `revive`. */
   readonly #restored: (() => Promise<void>)[] = [];
-  /** Reservations whose programs are being ended. */
-  readonly #ending = new Set<string>();
+  readonly #endings: Endings;
   readonly #retries = new Retries();
   #reviving: Promise<void> | undefined;
 
@@ -73,6 +73,7 @@ export class Agent implements AsyncDisposable {
     this.types = new DataServerTypes({ embedded, ...programRunners });
     this.#runners = Object.values(programRunners);
     this.#records = new Records(runners.folder, logger);
+    this.#endings = new Endings(this.#records, logger);
   }
 
   /** Takes back the reservations of the agent before this one, with their ports: to be done before the first call is answered. */
@@ -98,7 +99,8 @@ export class Agent implements AsyncDisposable {
       for (let work = waiting.shift(); work; work = waiting.shift()) await work();
     };
     await Promise.all(Array.from({ length: revivedAtOnce }, next));
-    await Promise.all(this.#runners.map((runner) => this.#endUnknown(runner)));
+    const isKnown = (id: string): boolean => this.#reservations.has(id);
+    await Promise.all(this.#runners.map((runner) => this.#endings.endUnknown(runner, isKnown)));
   }
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */
@@ -150,6 +152,7 @@ export class Agent implements AsyncDisposable {
     await using scope = new Scope();
     for (const engine of this.#engines.values()) scope.defer(async () => (await engine)[Symbol.asyncDispose]());
     scope.use(this.#retries);
+    scope.use(this.#endings);
     scope.defer(() => this.#reviving);
     await Promise.allSettled(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
   }
@@ -179,8 +182,9 @@ export class Agent implements AsyncDisposable {
 
   async #free(reservation: Reservation, forwarder: Forwarder, lease: PortLease): Promise<void> {
     const { id, type } = reservation;
+    const { programs } = type;
     this.#reservations.delete(id);
-    if (!type.programs) {
+    if (!programs) {
       try {
         await forwarder[Symbol.asyncDispose]();
       } finally {
@@ -188,6 +192,7 @@ export class Agent implements AsyncDisposable {
       }
       return;
     }
+    this.#endings.claim(id);
     // What is not ended when this process dies now, is ended by the next one.
     await this.#records.giveUp(reservation.record());
     try {
@@ -195,35 +200,7 @@ export class Agent implements AsyncDisposable {
     } catch (error) {
       this.#logger.warn({ reservation: id, reason: messageOf(error) }, 'a program did not end as it should');
     }
-    await this.#end(id, type.programs, lease);
-  }
-
-  /** The ports stay taken until nothing can listen on them any more. */
-  async #end(id: string, programs: ProgramRunner, lease?: PortLease): Promise<void> {
-    if (this.#ending.has(id)) return;
-    this.#ending.add(id);
-    const end = async (): Promise<void> => {
-      await programs.end(id);
-      await this.#records.remove(id);
-      lease?.[Symbol.dispose]();
-      this.#ending.delete(id);
-    };
-    await this.#retries.attempt(end, (error) => {
-      this.#logger.error({ reservation: id, reason: messageOf(error) }, 'a stream could not be ended; trying again');
-    });
-  }
-
-  /** Ends the programs of earlier agents of which no record tells. */
-  async #endUnknown(runner: ProgramRunner): Promise<void> {
-    const end = async (): Promise<void> => {
-      for (const id of await runner.left()) if (!this.#reservations.has(id)) await this.#end(id, runner);
-    };
-    await this.#retries.attempt(end, (error) => {
-      this.#logger.error(
-        { reason: messageOf(error) },
-        'what earlier data servers have left is not known; trying again',
-      );
-    });
+    await this.#endings.end(id, programs, lease);
   }
 
   async #record(reservation: Reservation): Promise<void> {
@@ -237,7 +214,10 @@ export class Agent implements AsyncDisposable {
     const lease = this.ports.claim(listeners.map(({ port }) => port));
     const { programs } = type;
     // It was being released, or carried nothing yet.
-    if (targets.length === 0 && programs) return () => this.#end(id, programs, lease);
+    if (targets.length === 0 && programs) {
+      this.#endings.claim(id);
+      return () => this.#endings.end(id, programs, lease);
+    }
     const protection = protectionFor(type, { security, transport, key });
     const stream = { id, role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease, { targets, annotations });

@@ -31,7 +31,7 @@ describe.runIf(there)('names of files', () => {
     const { reservations } = await facility.agent().list({});
     expect(reservations.map(({ id }) => id)).toEqual(Array(5).fill(expect.stringMatching(/^[0-9a-f]{16}$/)));
     const ours = reservations.flatMap(({ id }) => [
-      ...[`${id}.json`, id, `${id}/admin.sock`, `${id}/haproxy.cfg`, `${id}/process.json`],
+      ...[`${id}.json`, id, `${id}/.process`, `${id}/admin.sock`, `${id}/haproxy.cfg`, `${id}/process.json`],
     ]);
     const made = (await files(outer)).filter((file) => !before.includes(file));
     expect(made.filter((file) => file !== 'state/s2ds.d')).toEqual(ours.map((file) => `state/s2ds.d/${file}`).sort());
