@@ -4,8 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from '@commander-js/extra-typings';
 import { none } from '../auth/none.js';
 import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
-import { proxyArguments, proxyEnvironment } from '../config/proxy.js';
-import { relayArguments } from '../config/relay.js';
 import { assertLegacyPeer } from '../control/data-server-type.js';
 import { agentSocket } from '../control/local-agent.js';
 import { ControlServer } from '../control/server.js';
@@ -82,12 +80,8 @@ async function serve(config: S2csConfig, logger: Logger, stop: AbortSignal): Pro
     pskFromUid: config.pskFromUid || config.legacyStunnelPeer,
     verifier: none,
     ...(certificate ? { tls: { cert: certificate.cert, key: certificate.key } } : {}),
-    agentCommand: [
-      ...([process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url))] as const),
-      ...relayArguments(config),
-      ...proxyArguments(config),
-    ],
-    agentEnvironment: proxyEnvironment(config),
+    agentCommand: [process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url))],
+    agentSettings: config,
     setupTimeoutMs: config.helloTimeout,
     clock: systemClock,
     logger,

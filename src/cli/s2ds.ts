@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
+import { describeSettings } from '../config/agent.js';
 import { loadS2dsConfig, type S2dsConfig } from '../config/s2ds.js';
 import { aborted } from '../core/deferred.js';
 import { messageOf } from '../core/errors.js';
@@ -56,7 +57,7 @@ async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
   const runners = await runnerOptions(config, config.socket);
   const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, logger }));
   await agent.restore();
-  const identity = { version, name, listenerIp, portRange, managed };
+  const identity = { version, name, listenerIp, portRange, managed, settings: describeSettings(config) };
   const rpc = await RpcServer.listen({
     listen: { path: socket },
     routes: (router) =>

@@ -34,6 +34,8 @@ export interface AgentIdentity {
   portRange: PortRange;
   /** Started by a control server, which may end it. */
   managed: boolean;
+  /** As `describeSettings` tells them. */
+  settings: Readonly<Record<string, string>>;
 }
 
 /** `scistream.data.v1` over an agent. `shutdown` is called once a control server has asked for the end. */
@@ -84,7 +86,7 @@ export function dataService(
       }
     },
     async info() {
-      const { version, name, listenerIp, managed } = identity;
+      const { version, name, listenerIp, managed, settings } = identity;
       return create(InfoResponseSchema, {
         version,
         name,
@@ -95,6 +97,7 @@ export function dataService(
         portsFree: agent.ports.free,
         types: await Promise.all(agent.types.all.map(describe)),
         managed,
+        settings: { ...settings },
       });
     },
     shutdown() {

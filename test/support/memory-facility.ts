@@ -77,7 +77,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
   const listenerIp = '127.0.0.1';
   const portRange = { kind: 'system' } as const;
   const agent = new Agent({ listenerIp, portRange, logger, engines: portableEngine, runners: noRunners });
-  const identity = { version: '0.0.0', name: 'memory', listenerIp, portRange, managed: true };
+  const identity = { version: '0.0.0', name: 'memory', listenerIp, portRange, managed: true, settings: {} };
   const dataTransport = createRouterTransport(
     ({ service }) =>
       service(
