@@ -55,7 +55,7 @@ async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
   const socket = await claimSocket(config.socket, scope);
   const engines = { ...config, idleTimeoutMs: config.idleTimeout };
   const runners = await runnerOptions(config, config.socket);
-  const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, logger }));
+  const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, types: config, logger }));
   await agent.restore();
   const identity = { version, name, listenerIp, portRange, managed, settings: describeSettings(config) };
   const rpc = await RpcServer.listen({

@@ -119,7 +119,8 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
   const { clock, logger, setupTimeoutMs, maxSessions } = options;
   const { types, name } = await agent.client.info({});
   const type = chooseType(options.type, types);
-  if (options.agentSettings.legacyStunnelPeer) assertLegacyPeer(type);
+  const { legacyStunnelPeer } = options.agentSettings;
+  if (legacyStunnelPeer) assertLegacyPeer(type);
   const gateway = new Gateway(agent.client, type.name, types);
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);
@@ -133,6 +134,7 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
     verifier: options.verifier,
     logger,
     security: chooseSecurity(options.security, type),
+    pskOnly: legacyStunnelPeer,
     pskFromUid: options.pskFromUid,
     enforceV1Rate: options.enforceV1Rate,
     listenerIp: options.listenerIp,

@@ -4,7 +4,7 @@ import { formatEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parseRole } from '../core/identity.js';
 import { passed } from '../core/passed.js';
-import { parseKey, parseTransport } from '../core/protection.js';
+import { parseKey, parseTransport, securityOf } from '../core/protection.js';
 import { formatPortRange, type PortRange } from '../core/port-range.js';
 import {
   ConnectionSchema,
@@ -20,7 +20,7 @@ import {
 import type { Agent } from './agent.js';
 import type { ConnectionInfo, Counters } from './engines/engine.js';
 import type { Reservation } from './reservation.js';
-import type { DataServerType } from './types.js';
+import { securitiesOf, type DataServerType } from './types.js';
 
 /** Between two answers of a watch, in milliseconds. */
 const usualIntervalMs = 1000;
@@ -117,9 +117,10 @@ function chosen(agent: Agent, id: string): readonly Reservation[] {
   return id === '' ? agent.list() : [agent.find(id)];
 }
 
-async function describe({ name, aliases, engine, runner, engineKind, outlivesAgent, check }: DataServerType) {
-  const availability = await check();
-  const { security, udp, rate } = engineKind.capabilities;
+async function describe(type: DataServerType) {
+  const { name, aliases, engine, runner, engineKind, outlivesAgent } = type;
+  const availability = await type.check();
+  const { udp, rate } = engineKind.capabilities;
   return create(TypeInfoSchema, {
     name,
     aliases: [...aliases],
@@ -129,7 +130,7 @@ async function describe({ name, aliases, engine, runner, engineKind, outlivesAge
     reason: availability.available ? '' : availability.reason,
     programVersion: availability.available ? (availability.version ?? '') : '',
     outlivesAgent,
-    security: [...security],
+    security: securitiesOf(type),
     udp,
     rate,
   });
@@ -140,7 +141,7 @@ function toMessage(reservation: Reservation): ReservationMessage {
     id: reservation.id,
     type: reservation.type.name,
     role: reservation.role,
-    security: reservation.protection.kind,
+    security: securityOf(reservation.protection.kind),
     transport: reservation.transport,
     maxRate: BigInt(reservation.maxRate),
     listeners: reservation.listeners.map(formatEndpoint),
