@@ -1,5 +1,5 @@
 import { SciStreamError } from '../core/errors.js';
-import type { DataServerTypes } from '../data/types.js';
+import { securitiesOf, type DataServerTypes } from '../data/types.js';
 
 /** Prints which data server types work here, and why the others do not. Throws NOT_IMPLEMENTED when `wanted` is not among them. */
 export async function printCheck(types: DataServerTypes, wanted: string, json: boolean): Promise<void> {
@@ -7,7 +7,7 @@ export async function printCheck(types: DataServerTypes, wanted: string, json: b
   const rows = await Promise.all(
     types.all.map(async (type) => {
       const { name, aliases, engine, runner } = type;
-      return { name, aliases, engine, runner, ...(await type.check()) };
+      return { name, aliases, engine, runner, security: securitiesOf(type), ...(await type.check()) };
     }),
   );
   if (json) {

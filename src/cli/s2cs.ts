@@ -4,8 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from '@commander-js/extra-typings';
 import { none } from '../auth/none.js';
 import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
-import { proxyArguments, proxyEnvironment } from '../config/proxy.js';
-import { relayArguments } from '../config/relay.js';
 import { assertLegacyPeer } from '../control/data-server-type.js';
 import { agentSocket } from '../control/local-agent.js';
 import { ControlServer } from '../control/server.js';
@@ -62,7 +60,7 @@ const program = proxying(relaying(new Command('s2cs')))
 /** As the data server will have them. Throws BAD_FORMAT for what it would refuse. */
 async function typesFor(config: S2csConfig, logger: Logger): Promise<DataServerTypes> {
   const runners = await runnerOptions(config, path.join(config.stateDir, agentSocket));
-  const types = new DataServerTypes(createRunners({ ...runners, logger }));
+  const types = new DataServerTypes(createRunners({ ...runners, logger }), config);
   const chosen = types.find(config.type);
   if (config.legacyStunnelPeer) assertLegacyPeer(chosen);
   return types;
@@ -82,12 +80,8 @@ async function serve(config: S2csConfig, logger: Logger, stop: AbortSignal): Pro
     pskFromUid: config.pskFromUid || config.legacyStunnelPeer,
     verifier: none,
     ...(certificate ? { tls: { cert: certificate.cert, key: certificate.key } } : {}),
-    agentCommand: [
-      ...([process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url))] as const),
-      ...relayArguments(config),
-      ...proxyArguments(config),
-    ],
-    agentEnvironment: proxyEnvironment(config),
+    agentCommand: [process.execPath, fileURLToPath(new URL('s2ds.js', import.meta.url))],
+    agentSettings: config,
     setupTimeoutMs: config.helloTimeout,
     clock: systemClock,
     logger,
@@ -105,16 +99,18 @@ function warnOfWeakness(
   { security, address }: ControlServer,
   logger: Logger,
 ): void {
+  if (legacyStunnelPeer) {
+    logger.warn(
+      'streams are not encrypted, and who knows a uid can take its stream: gateways of the Python implementation are paired with',
+    );
+    return;
+  }
   if (security === 'none' && !isLoopback(address.host)) {
     logger.warn(
       'streams between facilities are not encrypted, and who reaches their ports can use them, unless a client asks for tls-psk',
     );
   }
-  if (legacyStunnelPeer) {
-    logger.warn(
-      'streams are not encrypted, and who knows a uid can take its stream: gateways of the Python implementation are paired with',
-    );
-  } else if (pskFromUid) {
+  if (pskFromUid) {
     logger.warn(
       'a session without a key uses its uid as the key (--psk-from-uid): who knows the uid can read the stream',
     );

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
+import { describeSettings } from '../config/agent.js';
 import { loadS2dsConfig, type S2dsConfig } from '../config/s2ds.js';
 import { aborted } from '../core/deferred.js';
 import { messageOf } from '../core/errors.js';
@@ -54,9 +55,9 @@ async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
   const socket = await claimSocket(config.socket, scope);
   const engines = { ...config, idleTimeoutMs: config.idleTimeout };
   const runners = await runnerOptions(config, config.socket);
-  const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, logger }));
+  const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, types: config, logger }));
   await agent.restore();
-  const identity = { version, name, listenerIp, portRange, managed };
+  const identity = { version, name, listenerIp, portRange, managed, settings: describeSettings(config) };
   const rpc = await RpcServer.listen({
     listen: { path: socket },
     routes: (router) =>

@@ -67,14 +67,19 @@ async function readConfigFile(file: string): Promise<Record<string, unknown>> {
 function fromEnvironment(names: readonly string[], prefix: string): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {
-      const value = process.env[prefix + name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()];
+      const value = process.env[variableName(prefix, name)];
       return value === undefined ? [] : [[name, value]];
     }),
   );
 }
 
-/** Our environment for a program of ours, with variables of its own. */
-export function environmentWith(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+/** The variable that holds the setting. */
+export function variableName(prefix: string, setting: string): string {
+  return prefix + setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+/** Our environment for a program of ours, with variables of its own; it has none of those that are undefined. */
+export function environmentWith(own: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
   return { ...process.env, ...own };
 }
 
@@ -102,6 +107,7 @@ function describe(error: z.ZodError): string {
     .join(' ');
 }
 
-function kebabCase(name: string): string {
+/** A setting as its option is called. */
+export function kebabCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -38,29 +38,19 @@ export interface Volume {
   readonly seenAs: string;
 }
 
-/** The options of `s2ds` that mean the same settings, but for the password. */
-export function proxyArguments(settings: ProxySettings): string[] {
-  const { janusUrl, janusVolume, legacyStunnelPeer } = settings;
-  const texts: Readonly<Record<string, string | undefined>> = {
-    '--template-dir': settings.templateDir,
-    '--docker-host': settings.dockerHost,
-    '--haproxy-image': settings.haproxyImage,
-    '--nginx-image': settings.nginxImage,
-    '--stunnel-image': settings.stunnelImage,
-    '--janus-url': janusUrl?.href,
-    '--janus-user': settings.janusUser,
-    '--janus-ca': settings.janusCa,
-    '--janus-profile': settings.janusProfile,
-    '--janus-instance': settings.janusInstance,
-    '--janus-volume': janusVolume && `${janusVolume.folder}:${janusVolume.seenAs}`,
+/** Each as its option takes it; undefined: not set. */
+export function proxyTexts(
+  settings: ProxySettings,
+): Readonly<Record<keyof ProxySettings, string | Secret | undefined>> {
+  const { templateDir, legacyStunnelPeer, dockerHost, haproxyImage, nginxImage, stunnelImage } = settings;
+  const { janusUrl, janusUser, janusPassword, janusCa, janusProfile, janusInstance, janusVolume } = settings;
+  return {
+    ...{ templateDir, dockerHost, haproxyImage, nginxImage, stunnelImage },
+    ...{ janusUser, janusPassword, janusCa, janusProfile, janusInstance },
+    legacyStunnelPeer: String(legacyStunnelPeer),
+    janusUrl: janusUrl?.href,
+    janusVolume: janusVolume && `${janusVolume.folder}:${janusVolume.seenAs}`,
   };
-  const options = Object.entries(texts).flatMap(([name, text]) => (text === undefined ? [] : [name, text]));
-  return legacyStunnelPeer ? [...options, '--legacy-stunnel-peer'] : options;
-}
-
-/** The environment in which `s2ds` finds the password. */
-export function proxyEnvironment({ janusPassword }: ProxySettings): Record<string, string> {
-  return janusPassword ? { SCISTREAM_S2DS_JANUS_PASSWORD: Buffer.from(janusPassword.expose()).toString() } : {};
 }
 
 function parseUrl(text: string): URL {

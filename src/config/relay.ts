@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SciStreamError } from '../core/errors.js';
-import { parseDuration, parseSize } from '../core/quantity.js';
+import { formatDuration, parseDuration, parseSize } from '../core/quantity.js';
 import { flag, parsed } from './load.js';
 
 const smallestBuffer = 64 * 1024;
@@ -18,14 +18,16 @@ export const relaySettings = {
 
 export type RelaySettings = Readonly<{ [K in keyof typeof relaySettings]: z.output<(typeof relaySettings)[K]> }>;
 
-/** The options of `s2ds` that mean the same settings. */
-export function relayArguments(settings: RelaySettings): string[] {
+/** Each as its option takes it. */
+export function relayTexts(settings: RelaySettings): Readonly<Record<keyof RelaySettings, string>> {
   const { workers, portable, bufferSize, socketBuffer, idleTimeout } = settings;
-  return [
-    ...['--workers', String(workers), '--buffer-size', String(bufferSize), '--socket-buffer', String(socketBuffer)],
-    ...['--idle-timeout', idleTimeout === 0 ? '0' : `${idleTimeout}ms`],
-    ...(portable ? ['--portable'] : []),
-  ];
+  return {
+    workers: String(workers),
+    portable: String(portable),
+    bufferSize: String(bufferSize),
+    socketBuffer: String(socketBuffer),
+    idleTimeout: idleTimeout === 0 ? '0' : formatDuration(idleTimeout),
+  };
 }
 
 function parseBufferSize(text: string): number {

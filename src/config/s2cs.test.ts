@@ -76,6 +76,14 @@ describe('settings of a control server', () => {
     },
   );
 
+  it('S1 refuses to demand encryption where the legacy peer has none', async () => {
+    await expect(load({ legacyStunnelPeer: true, security: 'tls-psk' })).rejects.toMatchObject({
+      code: 'BAD_FORMAT',
+      message: '--legacy-stunnel-peer does not encrypt, which --security tls-psk demands: leave one of them out.',
+    });
+    expect((await load({ legacyStunnelPeer: true, security: 'none' })).security).toBe('none');
+  });
+
   it.each([{ serverCrt: 'a.crt' }, { serverKey: 'a.key' }])('refuses %j alone', async (flags) => {
     await expect(load(flags)).rejects.toMatchObject({
       code: 'BAD_FORMAT',

@@ -56,5 +56,11 @@ export async function loadS2csConfig(sources: Omit<ConfigSources, 'envPrefix'>):
   if ((serverCrt === undefined) !== (serverKey === undefined)) {
     throw new SciStreamError('BAD_FORMAT', '--server-crt and --server-key belong together; give both or neither.');
   }
+  if (config.legacyStunnelPeer && config.security === 'tls-psk') {
+    throw new SciStreamError(
+      'BAD_FORMAT',
+      '--legacy-stunnel-peer does not encrypt, which --security tls-psk demands: leave one of them out.',
+    );
+  }
   return config;
 }

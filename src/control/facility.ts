@@ -21,6 +21,8 @@ export interface Facility {
   readonly logger: Logger;
   /** How streams are protected whose request does not ask for more. */
   readonly security: Security;
+  /** Sessions need a key although nothing is encrypted: their peers prove that they hold it. */
+  readonly pskOnly: boolean;
   /** A session without a key uses its uid as the key, as version 1 does. */
   readonly pskFromUid: boolean;
   /** The rate of version 1, which Python clients send unasked, is a limit. */

@@ -1,16 +1,18 @@
 import net from 'node:net';
 import path from 'node:path';
 import type { Client } from '@connectrpc/connect';
+import { agentArguments, agentEnvironment } from '../config/agent.js';
 import { Backoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
-import { messageOf, SciStreamError } from '../core/errors.js';
-import { formatPortRange, type PortRange } from '../core/port-range.js';
+import { messageOf } from '../core/errors.js';
+import { formatPortRange } from '../core/port-range.js';
 import { until } from '../core/until.js';
 import { DataService } from '../gen/scistream/data/v1/data_pb.js';
 import type { Logger } from '../observe/logger.js';
 import { isRunning, startDaemon } from '../platform/child.js';
 import { RpcConnection } from '../platform/rpc-client.js';
 import { isServed, socketPath } from '../platform/state-dir.js';
+import { agentDifferences, otherSettings, type WantedAgent } from './running-agent.js';
 
 const startTimeoutMs = 15_000;
 const stopTimeoutMs = 10_000;
@@ -20,14 +22,11 @@ const stableMs = 10_000;
 /** Its socket in the state folder. */
 export const agentSocket = 's2ds.sock';
 
-export interface LocalAgentOptions {
+/** It is started as is wanted, or must have been. */
+export interface LocalAgentOptions extends WantedAgent {
   /** How s2ds is started: the program and the arguments before our own. */
   agentCommand: readonly [string, ...string[]];
-  agentEnvironment?: Readonly<Record<string, string>>;
   stateDir: string;
-  listenerIp: string;
-  portRange: PortRange;
-  version: string;
   /** Its log tells of every connection. */
   verbose: boolean;
   clock: Clock;
@@ -94,58 +93,50 @@ export class LocalAgent {
     }
   }
 
-  /** After a failed start: ends an agent that carries nothing, and leaves one that carries streams to the next start. */
+  /**
+   * After a failed start: ends an agent that carries nothing, and leaves one that carries streams to the next start. Never
+   * throws: what matters is why the start has failed.
+   */
   async discard(): Promise<void> {
     this.expectEnd();
-    const { reservations } = await this.client.list({});
-    if (reservations.length === 0) await this.stop();
-    else this.#connection[Symbol.dispose]();
+    await this.#restarting;
+    try {
+      const { reservations } = await this.client.list({});
+      if (reservations.length === 0) await this.#end();
+    } catch (error) {
+      this.#options.logger.warn({ reason: messageOf(error) }, 'the data server could not be ended');
+    } finally {
+      this.#connection[Symbol.dispose]();
+    }
   }
 
   async #adopt(): Promise<boolean> {
     if (!(await isServed(this.#socket))) return false;
-    const { listenerIp, portRange, version, logger } = this.#options;
     const info = await this.client.info({});
-    const wanted = `${listenerIp} ${formatPortRange(portRange)}`;
-    const running = `${info.listenerIp} ${info.portRange}`;
     const { reservations } = await this.client.list({});
-    if (running === wanted && (info.version === version || reservations.length > 0)) {
-      logger.info({ agentPid: info.pid, agentVersion: info.version }, 'adopted the running data server');
+    const differences = agentDifferences(info, reservations.length, this.#options);
+    if (differences.length === 0) {
+      const { pid: agentPid, version: agentVersion } = info;
+      this.#options.logger.info({ agentPid, agentVersion }, 'adopted the running data server');
       return true;
     }
-    if (reservations.length > 0) {
-      throw new SciStreamError(
-        'ALREADY_EXISTS',
-        `A data server with other settings (${running}) still carries ${reservations.length} sessions; ` +
-          `start with the same --listener-ip and --port-range, or end process ${info.pid} first.`,
-      );
-    }
-    if (!info.managed) {
-      throw new SciStreamError(
-        'ALREADY_EXISTS',
-        `The data server at ${this.#socket} was started by hand with other settings (${running}, version ${info.version}); ` +
-          'start both with the same, or end it.',
-      );
-    }
+    if (reservations.length > 0 || !info.managed) throw otherSettings(info, reservations.length, differences);
     await this.#end();
     return false;
   }
 
   async #launch(): Promise<void> {
-    const { agentCommand, agentEnvironment: environment = {}, stateDir, listenerIp, portRange } = this.#options;
-    const [program, ...first] = agentCommand;
-    const args = [
-      '--managed',
-      '--socket',
-      this.#socket,
-      '--listener-ip',
-      listenerIp,
-      '--port-range',
-      formatPortRange(portRange),
-    ];
-    if (this.#options.verbose) args.push('--verbose');
-    const logFile = path.join(stateDir, 's2ds.log');
-    await startDaemon({ command: program, args: [...first, ...args], environment, logFile, timeoutMs: startTimeoutMs });
+    const { agentCommand, agentSettings, stateDir, listenerIp, portRange, verbose } = this.#options;
+    const [command, ...first] = agentCommand;
+    const place = ['--socket', this.#socket, '--listener-ip', listenerIp, '--port-range', formatPortRange(portRange)];
+    const log = verbose ? ['--verbose'] : [];
+    await startDaemon({
+      command,
+      args: [...first, '--managed', ...place, ...log, ...agentArguments(agentSettings)],
+      environment: agentEnvironment(agentSettings),
+      logFile: path.join(stateDir, 's2ds.log'),
+      timeoutMs: startTimeoutMs,
+    });
   }
 
   async #end(): Promise<void> {

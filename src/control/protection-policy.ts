@@ -18,7 +18,7 @@ export interface GrantedProtection {
   readonly key: Secret | undefined;
 }
 
-type Policy = Pick<Facility, 'security' | 'pskFromUid' | 'logger'>;
+type Policy = Pick<Facility, 'security' | 'pskOnly' | 'pskFromUid' | 'logger'>;
 
 /**
  * How a session will be protected: by what the facility demands or by more, never by less. Throws POLICY_DENIED, or BAD_FORMAT
@@ -31,7 +31,8 @@ export function grantProtection(
   const granted = grantSecurity(facility.security, security);
   const key = parseKey(psk);
   // A key that protects nothing goes no further; UDP is refused by the data server in its own words.
-  if (granted === 'none' || transport === 'udp') return { security: granted, key: undefined };
+  const needsKey = granted !== 'none' || facility.pskOnly;
+  if (!needsKey || transport === 'udp') return { security: granted, key: undefined };
   return { security: granted, key: key ?? keyFor(facility, uid) };
 }
 
@@ -48,11 +49,11 @@ function grantSecurity(demanded: Security, wanted: string): Security {
 }
 
 /** Version 1 has no other key than the uid, which is printed and sent around: only where the operator allows it. */
-function keyFor({ pskFromUid, logger }: Policy, uid: string): Secret {
+function keyFor({ pskOnly, pskFromUid, logger }: Policy, uid: string): Secret {
   if (!pskFromUid) {
     throw new SciStreamError(
       'BAD_FORMAT',
-      `Session ${uid} is to be protected by tls-psk and has no key: open it with s2uc stream, or with --key-file at both ` +
+      `Session ${uid} needs a key and has none: open it with s2uc stream, or with --key-file at both ` +
         'ends; for Python clients the operator can start s2cs with --psk-from-uid.',
     );
   }
@@ -60,8 +61,8 @@ function keyFor({ pskFromUid, logger }: Policy, uid: string): Secret {
   if (!key) {
     throw new SciStreamError(
       'BAD_FORMAT',
-      `uid ${uid} cannot be a key: without dashes it must be 32 to 128 hexadecimal digits, as a UUID is; leave out the uid ` +
-        'or give a key of its own with --key-file.',
+      `uid ${uid} cannot be a key: without dashes it must be 32 to 128 hexadecimal digits, as a UUID is; leave out the uid` +
+        `${pskOnly ? '' : ' or give a key of its own with --key-file'}.`,
     );
   }
   logger.warn({ uid }, 'this session has its uid as the key (--psk-from-uid): who knows the uid can take its stream');

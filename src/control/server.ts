@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Verifier } from '../auth/verifier.js';
+import type { AgentSettings } from '../config/agent.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { messageOf } from '../core/errors.js';
@@ -36,8 +37,6 @@ export interface ControlServerOptions {
   security?: Security | undefined;
   /** A session without a key uses its uid as the key, as version 1 does. */
   pskFromUid: boolean;
-  /** Asked of the data server; of use for stunnel only. */
-  legacyStunnelPeer?: boolean;
   enforceV1Rate: boolean;
   /** PEM; absent: no TLS. */
   tls?: { cert: string; key: string };
@@ -46,8 +45,7 @@ export interface ControlServerOptions {
   stateDir: string;
   /** Program and first arguments that start an s2ds. */
   agentCommand: readonly [string, ...string[]];
-  /** What it finds in its environment beside ours: secrets. */
-  agentEnvironment?: Readonly<Record<string, string>>;
+  agentSettings: AgentSettings;
   setupTimeoutMs: number;
   maxSessions: number;
   verbose: boolean;
@@ -121,7 +119,8 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
   const { clock, logger, setupTimeoutMs, maxSessions } = options;
   const { types, name } = await agent.client.info({});
   const type = chooseType(options.type, types);
-  if (options.legacyStunnelPeer) assertLegacyPeer(type);
+  const { legacyStunnelPeer } = options.agentSettings;
+  if (legacyStunnelPeer) assertLegacyPeer(type);
   const gateway = new Gateway(agent.client, type.name, types);
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);
@@ -135,6 +134,7 @@ async function describeFacility(options: ControlServerOptions, agent: LocalAgent
     verifier: options.verifier,
     logger,
     security: chooseSecurity(options.security, type),
+    pskOnly: legacyStunnelPeer,
     pskFromUid: options.pskFromUid,
     enforceV1Rate: options.enforceV1Rate,
     listenerIp: options.listenerIp,

@@ -14,8 +14,16 @@ export const pskIdentity = 'client1';
 const shortestKey = 16;
 const longestKey = 64;
 
-/** A leg's protection with all that it needs. */
-export type Protection = { readonly kind: 'none' } | { readonly kind: 'tls-psk'; readonly key: Secret };
+/** A leg's protection with all that it needs. `psk-only`: the peers prove that they hold the key, the data is in clear text. */
+export type Protection =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'tls-psk'; readonly key: Secret }
+  | { readonly kind: 'psk-only'; readonly key: Secret };
+
+/** What a user may rely on: who reads along meets nothing but a proof of the key. */
+export function securityOf(kind: Protection['kind']): Security {
+  return kind === 'psk-only' ? 'none' : kind;
+}
 
 /** Throws BAD_FORMAT naming those there are. */
 export function parseSecurity(text: string): Security {

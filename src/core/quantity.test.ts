@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseDuration, parseRate } from './quantity.js';
+import { formatDuration, parseDuration, parseRate } from './quantity.js';
 
 describe('quantities', () => {
   it.each([
@@ -10,6 +10,10 @@ describe('quantities', () => {
     ['7d', 604_800_000],
   ])('duration %s is %d ms', (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
+  });
+
+  it.each(['250ms', '30s', '90m', '36h', '7d'])('writes the duration %s in its largest unit', (text) => {
+    expect(formatDuration(parseDuration(text))).toBe(text);
   });
 
   it.each(['', '0', '-1s', '1w', '1h30m', '366d', 'soon', '1e3s'])('refuses the duration %j', (text) => {

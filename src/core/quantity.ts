@@ -30,6 +30,12 @@ export function parseDuration(text: string): number {
   return ms;
 }
 
+/** As `parseDuration` takes it, in the largest unit that keeps it whole. Whole milliseconds above 0. */
+export function formatDuration(ms: number): string {
+  const [unit, factor] = Object.entries(durations).findLast(([, factor]) => ms % factor === 0) ?? ['ms', 1];
+  return `${ms / factor}${unit}`;
+}
+
 /** `20MB/s`, `2.5Gbps`, or a bare number of kB/s as in v1; whole bytes per second, 0 for no limit. */
 export function parseRate(text: string): number {
   const [, amount, unit] = /^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z/]*)$/.exec(text.trim()) ?? [];

@@ -6,7 +6,7 @@ import type { PortRange } from '../core/port-range.js';
 import { Retries } from '../core/retries.js';
 import { Scope } from '../core/scope.js';
 import type { Logger } from '../observe/logger.js';
-import type { Protection, Transport } from '../core/protection.js';
+import { securityOf, type Protection, type Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
 import { Endings } from './endings.js';
 import type { Engine, EngineKind, EngineSettings, Forwarder, ForwarderOptions } from './engines/engine.js';
@@ -15,7 +15,7 @@ import { Reservation, type Change } from './reservation.js';
 import { Records, type ReservationRecord } from './records.js';
 import type { ProgramRunner } from './runners/runner.js';
 import { createRunners, type RunnerOptions } from './runners/registry.js';
-import { DataServerTypes, type DataServerType } from './types.js';
+import { DataServerTypes, securitiesOf, type DataServerType, type TypeSettings } from './types.js';
 
 export interface AgentOptions {
   /** Where the data listeners are opened. */
@@ -23,6 +23,7 @@ export interface AgentOptions {
   portRange: PortRange;
   engines: Omit<EngineSettings, 'logger'>;
   runners: Omit<RunnerOptions, 'logger'>;
+  types: TypeSettings;
   logger: Logger;
 }
 
@@ -64,13 +65,13 @@ export class Agent implements AsyncDisposable {
   readonly #retries = new Retries();
   #reviving: Promise<void> | undefined;
 
-  constructor({ listenerIp, portRange, engines, runners, logger }: AgentOptions) {
+  constructor({ listenerIp, portRange, engines, runners, types, logger }: AgentOptions) {
     this.#listenerIp = listenerIp;
     this.#logger = logger;
     this.#settings = { ...engines, logger };
     this.ports = new PortPool(listenerIp, portRange);
     const { embedded, ...programRunners } = createRunners({ ...runners, logger });
-    this.types = new DataServerTypes({ embedded, ...programRunners });
+    this.types = new DataServerTypes({ embedded, ...programRunners }, types);
     this.#runners = Object.values(programRunners);
     this.#records = new Records(runners.folder, logger);
     this.#endings = new Endings(this.#records, logger);
@@ -265,12 +266,12 @@ function protectionFor(
   type: DataServerType,
   { security: wanted, transport, key }: Pick<ReserveOptions, 'security' | 'transport' | 'key'>,
 ): Protection {
-  const { security: offered, udp } = type.engineKind.capabilities;
-  const kind = wanted === '' ? offered[0] : offered.find((security) => security === wanted);
+  const { protection: offered, udp } = type.engineKind.capabilities;
+  const kind = wanted === '' ? offered[0] : offered.find((protection) => securityOf(protection) === wanted);
   if (!kind) {
     throw new SciStreamError(
       'NOT_IMPLEMENTED',
-      `Data server type ${type.name} cannot protect a stream by ${show(wanted)}; it offers ${offered.join(', ')}.`,
+      `Data server type ${type.name} cannot protect a stream by ${show(wanted)}; it offers ${securitiesOf(type).join(', ')}.`,
     );
   }
   if (transport === 'udp' && !udp) {
@@ -281,7 +282,7 @@ function protectionFor(
     throw new SciStreamError('NOT_IMPLEMENTED', 'UDP streams cannot be encrypted; ask for security none.');
   }
   if (!key) {
-    throw new SciStreamError('BAD_FORMAT', 'A stream protected by tls-psk needs the key that both of its ends share.');
+    throw new SciStreamError('BAD_FORMAT', 'A stream whose ends prove that they share a key needs that key.');
   }
   return { kind, key };
 }

@@ -2,7 +2,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import { Serial } from '../core/serial.js';
-import type { Protection, Transport } from '../core/protection.js';
+import { securityOf, type Protection, type Transport } from '../core/protection.js';
 import type { ConnectionInfo, Counters, Forwarder, Targets } from './engines/engine.js';
 import type { ReservationRecord } from './records.js';
 import type { DataServerType } from './types.js';
@@ -124,9 +124,9 @@ export class Reservation implements AsyncDisposable {
   /** What an agent after this one needs to take it over. */
   record(): ReservationRecord {
     const { id, type, role, protection, transport, maxRate, targets, annotations } = this;
-    const key = protection.kind === 'tls-psk' ? protection.key : undefined;
+    const key = protection.kind === 'none' ? undefined : protection.key;
     return {
-      ...{ id, role, transport, maxRate, key, type: type.name, security: protection.kind },
+      ...{ id, role, transport, maxRate, key, type: type.name, security: securityOf(protection.kind) },
       listeners: [...this.listeners],
       targets: [...targets],
       annotations: { ...annotations },

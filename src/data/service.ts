@@ -4,7 +4,7 @@ import { formatEndpoint, parseEndpoints } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parseRole } from '../core/identity.js';
 import { passed } from '../core/passed.js';
-import { parseKey, parseTransport } from '../core/protection.js';
+import { parseKey, parseTransport, securityOf } from '../core/protection.js';
 import { formatPortRange, type PortRange } from '../core/port-range.js';
 import {
   ConnectionSchema,
@@ -20,7 +20,7 @@ import {
 import type { Agent } from './agent.js';
 import type { ConnectionInfo, Counters } from './engines/engine.js';
 import type { Reservation } from './reservation.js';
-import type { DataServerType } from './types.js';
+import { securitiesOf, type DataServerType } from './types.js';
 
 /** Between two answers of a watch, in milliseconds. */
 const usualIntervalMs = 1000;
@@ -34,6 +34,8 @@ export interface AgentIdentity {
   portRange: PortRange;
   /** Started by a control server, which may end it. */
   managed: boolean;
+  /** As `describeSettings` tells them. */
+  settings: Readonly<Record<string, string>>;
 }
 
 /** `scistream.data.v1` over an agent. `shutdown` is called once a control server has asked for the end. */
@@ -84,7 +86,7 @@ export function dataService(
       }
     },
     async info() {
-      const { version, name, listenerIp, managed } = identity;
+      const { version, name, listenerIp, managed, settings } = identity;
       return create(InfoResponseSchema, {
         version,
         name,
@@ -95,6 +97,7 @@ export function dataService(
         portsFree: agent.ports.free,
         types: await Promise.all(agent.types.all.map(describe)),
         managed,
+        settings: { ...settings },
       });
     },
     shutdown() {
@@ -114,9 +117,10 @@ function chosen(agent: Agent, id: string): readonly Reservation[] {
   return id === '' ? agent.list() : [agent.find(id)];
 }
 
-async function describe({ name, aliases, engine, runner, engineKind, programs, check }: DataServerType) {
-  const availability = await check();
-  const { security, udp, rate } = engineKind.capabilities;
+async function describe(type: DataServerType) {
+  const { name, aliases, engine, runner, engineKind, programs } = type;
+  const availability = await type.check();
+  const { udp, rate } = engineKind.capabilities;
   return create(TypeInfoSchema, {
     name,
     aliases: [...aliases],
@@ -126,7 +130,7 @@ async function describe({ name, aliases, engine, runner, engineKind, programs, c
     reason: availability.available ? '' : availability.reason,
     programVersion: availability.available ? (availability.version ?? '') : '',
     outlivesAgent: programs !== undefined,
-    security: [...security],
+    security: securitiesOf(type),
     udp,
     rate,
   });
@@ -137,7 +141,7 @@ function toMessage(reservation: Reservation): ReservationMessage {
     id: reservation.id,
     type: reservation.type.name,
     role: reservation.role,
-    security: reservation.protection.kind,
+    security: securityOf(reservation.protection.kind),
     transport: reservation.transport,
     maxRate: BigInt(reservation.maxRate),
     listeners: reservation.listeners.map(formatEndpoint),

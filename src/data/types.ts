@@ -1,9 +1,10 @@
 import { show } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { findNamed, knownNames, type Named } from '../core/named.js';
+import { securityOf, type Security } from '../core/protection.js';
 import type { EngineKind } from './engines/engine.js';
 import { externalProxy } from './engines/proxy/external-proxy.js';
-import { embeddedEngines, proxies } from './engines/registry.js';
+import { embeddedEngines, proxiesFor, type Proxies } from './engines/registry.js';
 import type { Runners } from './runners/registry.js';
 import type { Availability, ProgramRunner } from './runners/runner.js';
 
@@ -11,7 +12,7 @@ import type { Availability, ProgramRunner } from './runners/runner.js';
 type TypeRow = Named &
   (
     | { readonly engine: keyof typeof embeddedEngines; readonly runner: 'embedded' }
-    | { readonly engine: keyof typeof proxies; readonly runner: Exclude<keyof Runners, 'embedded'> }
+    | { readonly engine: keyof Proxies; readonly runner: Exclude<keyof Runners, 'embedded'> }
   );
 
 /** The aliases are the names of the Python implementation. */
@@ -39,12 +40,24 @@ export interface DataServerType extends Named {
   readonly check: () => Promise<Availability>;
 }
 
+/** What the operator decides about what types offer. */
+export interface TypeSettings {
+  /** stunnel pairs with gateways of the Python implementation: peers are authenticated, data is not encrypted. */
+  readonly legacyStunnelPeer: boolean;
+}
+
+/** What users may ask of it; the first one is the default. */
+export function securitiesOf({ engineKind }: DataServerType): Security[] {
+  return engineKind.capabilities.protection.map(securityOf);
+}
+
 /** What a gateway node can forward with. */
 export class DataServerTypes {
   readonly all: readonly DataServerType[];
 
-  constructor(runners: Runners) {
-    this.all = rows.map((row) => typeOf(row, runners));
+  constructor(runners: Runners, { legacyStunnelPeer }: TypeSettings) {
+    const proxies = proxiesFor(legacyStunnelPeer);
+    this.all = rows.map((row) => typeOf(row, runners, proxies));
   }
 
   /** The type of that name or alias, in any case. Throws BAD_FORMAT listing the known ones. */
@@ -56,7 +69,7 @@ export class DataServerTypes {
   }
 }
 
-function typeOf(row: TypeRow, runners: Runners): DataServerType {
+function typeOf(row: TypeRow, runners: Runners, proxies: Proxies): DataServerType {
   const { name, aliases, engine } = row;
   if (row.runner === 'embedded') {
     const runner = runners.embedded;

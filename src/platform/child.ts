@@ -14,8 +14,8 @@ export type StartReport = z.infer<typeof startReport>;
 export interface DaemonOptions {
   command: string;
   args: readonly string[];
-  /** Variables beside our own. */
-  environment: Readonly<Record<string, string>>;
+  /** Variables beside our own; those that are undefined it has not, also when we have. */
+  environment: Readonly<Record<string, string | undefined>>;
   /** Gets what the daemon prints; created 0600. */
   logFile: string;
   /** Milliseconds until it must have reported. */

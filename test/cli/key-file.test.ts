@@ -58,7 +58,7 @@ describe('--key-file', () => {
 
   it('is what a request lacks at a facility that demands a key', async () => {
     const facility = await Facility.start(encrypting);
-    const failure = { code: 2, says: /has no key: .*--key-file at both ends/ };
+    const failure = { code: 2, says: /has none: .*--key-file at both ends/ };
     await Promise.all([
       failsInOneSentence('s2uc', ['inbound-request', ...at(facility)], failure),
       failsInOneSentence('s2uc', ['outbound-request', 'x', '127.0.0.1:7000', ...at(facility)], failure),

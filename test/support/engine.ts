@@ -22,7 +22,7 @@ export const fast: Variant = { name: 'the relay', portable: false, knowsPath: tr
 
 export const variants: readonly Variant[] = [{ name: 'the portable relay', portable: true, knowsPath: false }, fast];
 
-const noKey: Protection = { kind: 'none' };
+export const noKey: Protection = { kind: 'none' };
 
 export interface ForwardOptions extends Partial<Omit<ForwarderOptions, 'listeners' | 'logger'>> {
   /** One entry per listener; the targets of one are separated by commas. */
@@ -47,8 +47,7 @@ export interface Opened {
 /** An engine that ends with the test. */
 export async function startEngine({ portable }: Variant, settings: Partial<EngineSettings> = {}): Promise<Engine> {
   const usual = { workers: 2, bufferSize: 1 << 20, socketBuffer: 0, idleTimeoutMs: 0, logger: loggerTo([]) };
-  const proxies = { legacyStunnelPeer: false };
-  const engine = await relay.start({ ...usual, ...proxies, portable, ...settings });
+  const engine = await relay.start({ ...usual, portable, ...settings });
   onTestFinished(() => engine[Symbol.asyncDispose]());
   return engine;
 }
@@ -91,6 +90,10 @@ export function targetsOf(targets: readonly string[]): readonly Targets[] {
 
 export function psk(bytes: Uint8Array = randomBytes(32)): Protection {
   return { kind: 'tls-psk', key: new Secret(bytes) };
+}
+
+export function pskOnly(bytes: Uint8Array = randomBytes(32)): Protection {
+  return { kind: 'psk-only', key: new Secret(bytes) };
 }
 
 /** Two gateways with the same key: what enters at `address` crosses the leg between them encrypted. */

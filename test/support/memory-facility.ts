@@ -34,7 +34,6 @@ const portableEngine = {
   bufferSize: 1 << 20,
   socketBuffer: 0,
   idleTimeoutMs: 0,
-  legacyStunnelPeer: false,
 };
 /** Nothing is run here. */
 const images = { haproxy: 'none', nginx: 'none', stunnel: 'none' };
@@ -43,6 +42,7 @@ const noRunners = { folder: '/nonexistent', docker: { host: undefined, images, g
 export interface MemoryOptions {
   verifier?: Verifier;
   security?: Security;
+  pskOnly?: boolean;
   pskFromUid?: boolean;
   enforceV1Rate?: boolean;
   /** Lets a test decide when a call to the data server is answered. */
@@ -70,14 +70,22 @@ function countWatches(
 
 /** A facility with all of its own parts in this process and no sockets: for what depends on order, not on networks. */
 export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
-  const { verifier = none, security = 'none', pskFromUid = false, enforceV1Rate = false, beforeDataCall } = options;
+  const {
+    verifier = none,
+    security = 'none',
+    pskOnly = false,
+    pskFromUid = false,
+    enforceV1Rate = false,
+    beforeDataCall,
+  } = options;
   const { onDataWatch = () => undefined } = options;
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => void logged.push(line) });
   const listenerIp = '127.0.0.1';
   const portRange = { kind: 'system' } as const;
-  const agent = new Agent({ listenerIp, portRange, logger, engines: portableEngine, runners: noRunners });
-  const identity = { version: '0.0.0', name: 'memory', listenerIp, portRange, managed: true };
+  const types = { legacyStunnelPeer: false };
+  const agent = new Agent({ listenerIp, portRange, logger, engines: portableEngine, runners: noRunners, types });
+  const identity = { version: '0.0.0', name: 'memory', listenerIp, portRange, managed: true, settings: {} };
   const dataTransport = createRouterTransport(
     ({ service }) =>
       service(
@@ -111,6 +119,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
     sessions,
     traffic: new TrafficFeed({ gateway, clock: systemClock, logger }),
     security,
+    pskOnly,
     pskFromUid,
     enforceV1Rate,
     verifier,

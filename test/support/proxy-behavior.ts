@@ -7,7 +7,7 @@ import { parseEndpoint } from '../../src/core/endpoint.js';
 import { until } from '../../src/core/until.js';
 import type { ProxyKind, ProxySettings } from '../../src/data/engines/proxy/proxy.js';
 import { render } from '../../src/data/engines/proxy/template.js';
-import { freePort } from './engine.js';
+import { freePort, noKey, psk, pskOnly } from './engine.js';
 import { Payload } from './payload.js';
 import { Program } from './program.js';
 import { templateLines, TestProxy, usualSettings } from './proxy.js';
@@ -230,7 +230,7 @@ export function keepsItsTemplate(kind: ProxyKind): void {
       workers: fc.integer({ min: 1, max: 256 }),
       bufferSize: fc.nat({ max: 2 ** 30 }),
       idleTimeoutMs: fc.nat(),
-      legacyPeer: fc.boolean(),
+      protection: fc.constantFrom(noKey, psk(), pskOnly()),
     });
     await fc.assert(
       fc.asyncProperty(streams, rest, async (streams, rest) => {

@@ -27,7 +27,6 @@ export const usualSettings = {
   workers: 2,
   bufferSize: 1 << 20,
   idleTimeoutMs: 0,
-  legacyPeer: false,
 } satisfies Omit<ProxySettings, 'folder' | 'streams'>;
 
 /** A proxy as the engine configures it, run by the process runner; it ends with the test. */
@@ -143,10 +142,10 @@ export class TestProxy {
 
   /** What an agent that comes after this one has, pointed at `targets`. */
   async successor(targets: readonly string[]): Promise<Forwarder> {
-    const { workers, bufferSize, idleTimeoutMs, legacyPeer } = this.settings;
+    const { workers, bufferSize, idleTimeoutMs } = this.settings;
     const { logger } = this.#bench.log;
     const usual = { portable: false, socketBuffer: 0, logger };
-    const settings = { workers, bufferSize, idleTimeoutMs, legacyStunnelPeer: legacyPeer, ...usual };
+    const settings = { workers, bufferSize, idleTimeoutMs, ...usual };
     const forwarder = new ProxyForwarder(this.kind, this.#bench.runner, settings, this.#options());
     onTestFinished(() => forwarder[Symbol.asyncDispose]());
     await forwarder.update(targetsOf(targets));

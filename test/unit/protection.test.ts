@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
 import { chooseSecurity } from '../../src/control/data-server-type.js';
+import { grantProtection } from '../../src/control/protection-policy.js';
 import { Secret } from '../../src/core/secret.js';
 import { first } from '../support/v1.js';
 import { memoryFacility } from '../support/memory-facility.js';
@@ -51,7 +52,7 @@ describe('what a facility demands of its streams', () => {
     for (const call of [v2.createSession({ ...good, uid: 'x' }), v1.req({ uid: 'x', role: 'PROD', numConn: 1 })]) {
       const { code, message } = await refusal(call);
       expect(code).toBe(Code.InvalidArgument);
-      expect(message).toMatch(/^Session x .* has no key: .*s2uc stream.*--key-file.*Python.*--psk-from-uid\.$/);
+      expect(message).toMatch(/^Session x .* has none: .*s2uc stream.*--key-file.*Python.*--psk-from-uid\.$/);
     }
     expect(agent.list()).toEqual([]);
   });
@@ -101,6 +102,16 @@ describe('what a facility demands of its streams', () => {
 });
 
 describe('a key', () => {
+  it('S1 goes to where peers prove it, encrypted or not, and nowhere else', () => {
+    const wanted = { uid: uuid, security: '', transport: 'tcp', psk } as const;
+    const grant = (pskOnly: boolean, own: Uint8Array) =>
+      grantProtection(memoryFacility({ pskOnly, pskFromUid: pskOnly }).facility, { ...wanted, psk: own });
+    expect(grant(false, psk)).toEqual({ security: 'none', key: undefined });
+    expect(grant(true, psk).key?.expose()).toEqual(Uint8Array.from(psk));
+    const { security, key } = grant(true, new Uint8Array());
+    expect([security, Buffer.from(key?.expose() ?? []).toString('hex')]).toEqual(['none', uuid.replaceAll('-', '')]);
+  });
+
   it('S6 S7 goes to the data server and is nowhere else: no message, annotation or log line holds it', async () => {
     const { v1, v2, agent, logged } = memoryFacility(demanding);
     const { session } = await v2.createSession({ ...good, uid: 'keyed', psk });

@@ -1,12 +1,12 @@
 import type { Endpoint } from '../../core/endpoint.js';
 import type { Role } from '../../core/identity.js';
-import type { Protection, Security, Transport } from '../../core/protection.js';
+import type { Protection, Transport } from '../../core/protection.js';
 import type { Logger } from '../../observe/logger.js';
 
 /** What an engine can do; asking for anything else is refused before a port is taken. */
 export interface Capabilities {
-  /** The first one is the default. */
-  readonly security: readonly [Security, ...Security[]];
+  /** The first one is the default; each has another security. */
+  readonly protection: readonly [Protection['kind'], ...Protection['kind'][]];
   readonly udp: boolean;
   readonly rate: boolean;
 }
@@ -90,8 +90,6 @@ export interface EngineSettings {
   readonly idleTimeoutMs: number;
   /** Where an operator keeps templates of configurations that replace ours. */
   readonly templateDir?: string | undefined;
-  /** Pair with a gateway of the Python implementation over stunnel: peers are authenticated, data is not encrypted. */
-  readonly legacyStunnelPeer: boolean;
   /** Check every native call for writes out of bounds: slow, for tests. */
   readonly debugMemory?: boolean;
   readonly logger: Logger;

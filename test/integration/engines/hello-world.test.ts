@@ -5,7 +5,7 @@ import { accepts, connect, readAll } from '../../support/tcp.js';
 import { first } from '../../support/v1.js';
 
 const settings = {
-  ...{ workers: 1, portable: true, bufferSize: 1 << 20, socketBuffer: 0, idleTimeoutMs: 0, legacyStunnelPeer: false },
+  ...{ workers: 1, portable: true, bufferSize: 1 << 20, socketBuffer: 0, idleTimeoutMs: 0 },
   logger: loggerTo([]),
 };
 

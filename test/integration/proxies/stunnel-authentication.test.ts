@@ -3,7 +3,7 @@ import { describe, expect, inject, it } from 'vitest';
 import { until } from '../../../src/core/until.js';
 import type { ProxyControl } from '../../../src/data/engines/proxy/proxy.js';
 import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
-import { fast, forward, freePort, psk } from '../../support/engine.js';
+import { fast, forward, freePort, psk, pskOnly } from '../../support/engine.js';
 import { legacyStunnel } from '../../support/legacy-stunnel.js';
 import { Program } from '../../support/program.js';
 import { TestProxy, type ProxyOptions } from '../../support/proxy.js';
@@ -76,7 +76,7 @@ describe.runIf(requirePrograms(openssl, installed))('stunnel', () => {
 });
 
 describe.runIf(requirePrograms(openssl, installed))('stunnel for a legacy peer', () => {
-  const ours = { protection: psk(key), legacyPeer: true };
+  const ours = { protection: pskOnly(key) };
 
   it.each([
     ['without a key', anything],

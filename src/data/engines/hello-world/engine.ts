@@ -9,7 +9,7 @@ import type { ConnectionInfo, Counters, Engine, EngineKind, Forwarder, Forwarder
  * one of your own; docs/data-servers.md goes through it.
  */
 export const helloWorld: EngineKind = {
-  capabilities: { security: ['none'], udp: false, rate: false },
+  capabilities: { protection: ['none'], udp: false, rate: false },
   start: () =>
     Promise.resolve<Engine>({
       create: (options) => new HelloForwarder(options),

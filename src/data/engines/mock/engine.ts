@@ -2,7 +2,7 @@ import type { ConnectionInfo, Counters, Engine, EngineKind, Forwarder } from '..
 
 /** Forwards nothing: lets workflows integrate against the API without moving data. */
 export const mock: EngineKind = {
-  capabilities: { security: ['none', 'tls-psk'], udp: true, rate: true },
+  capabilities: { protection: ['none', 'tls-psk'], udp: true, rate: true },
   async start(): Promise<Engine> {
     return Promise.resolve({
       create: () => new MockForwarder(),

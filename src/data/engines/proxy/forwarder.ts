@@ -90,7 +90,7 @@ export class ProxyForwarder implements Forwarder {
       const place = await runner.place(id);
       const parts = { kind, runner, place, templateDir: this.#settings.templateDir, options: this.#options, logger };
       const configuration = new Configuration(parts);
-      if (this.#settings.legacyStunnelPeer) {
+      if (this.#options.protection.kind === 'psk-only') {
         logger.warn('this stream is not encrypted: its other end is a gateway of the Python implementation');
       }
       const settings = this.#settingsFor(targets, place.seenAs);
@@ -162,7 +162,7 @@ export class ProxyForwarder implements Forwarder {
 
   #settingsFor(targets: ResolvedTargets, folder: string): ProxySettings {
     const { listeners, role, transport, protection } = this.#options;
-    const { workers, bufferSize, idleTimeoutMs, legacyStunnelPeer: legacyPeer } = this.#settings;
+    const { workers, bufferSize, idleTimeoutMs } = this.#settings;
     const streams = listeners.map((listener, index): ProxyStream => {
       const [first, ...rest] = targets.addresses[index] ?? [];
       if (!first) throw new SciStreamError('CONN_ERROR', `Listener ${index + 1} has no target with an address.`);
@@ -179,7 +179,6 @@ export class ProxyForwarder implements Forwarder {
       workers,
       bufferSize,
       idleTimeoutMs,
-      legacyPeer,
     };
   }
 

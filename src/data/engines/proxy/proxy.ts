@@ -25,8 +25,6 @@ export interface ProxySettings {
   readonly bufferSize: number;
   /** Milliseconds; 0: never. */
   readonly idleTimeoutMs: number;
-  /** The other gateway's stunnel is configured as the Python implementation does it: see stunnel. */
-  readonly legacyPeer: boolean;
 }
 
 /** A file beside the configuration, such as a key: written 0600. */

@@ -20,7 +20,7 @@ const largestPipe = 1 << 20;
 /** HAProxy 2.6 or newer. It limits rates from 2.7 on only, and which one will run is not known here: `rate` is false. */
 export const haproxy: ProxyKind = {
   program,
-  capabilities: { security: ['none'], udp: false, rate: false },
+  capabilities: { protection: ['none'], udp: false, rate: false },
   template: 'haproxy.cfg.j2',
   values(settings) {
     const streams = plainStreams(program, settings);

@@ -28,7 +28,7 @@ const usualFlowIdleMs = 60_000;
  */
 export const nginx: ProxyKind = {
   program,
-  capabilities: { security: ['none'], udp: true, rate: true },
+  capabilities: { protection: ['none'], udp: true, rate: true },
   template: 'nginx.conf.j2',
   values: (settings) => ({ ...valuesOf(settings), status: socketPath(settings.folder, statusName(settings)) }),
   files: () => [],

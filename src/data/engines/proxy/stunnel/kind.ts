@@ -17,8 +17,6 @@ const longestSeconds = 2_147_483;
 /**
  * stunnel with TLS 1.3 and a key that both ends hold. A reload closes the listeners and opens them again: for about a
  * millisecond connections are refused, and those it has not accepted yet are reset; connections that are open stay.
- * With `legacyPeer` it pairs with a stunnel that is configured as the Python implementation does: TLS 1.2 with the one suite
- * PSK-NULL-SHA256, so that peers are authenticated and the data is not encrypted.
  */
 export const stunnel: ProxyKind = {
   program: {
@@ -28,7 +26,7 @@ export const stunnel: ProxyKind = {
     versionArguments: ['-version'],
     versionPattern: /\bstunnel (\d+\.\d+\S*) on /,
   },
-  capabilities: { security: ['tls-psk'], udp: false, rate: false },
+  capabilities: { protection: ['tls-psk'], udp: false, rate: false },
   template: 'stunnel.conf.j2',
 
   values(settings) {
@@ -39,7 +37,7 @@ export const stunnel: ProxyKind = {
       nobody: path.posix.join(folder, nobodyName),
       identity: pskIdentity,
       client: settings.wan === 'target',
-      legacyPeer: settings.legacyPeer,
+      legacyPeer: settings.protection.kind === 'psk-only',
       connectSeconds: 10,
       handshakeSeconds: 10,
       idleSeconds: idleSeconds(settings.idleTimeoutMs),
@@ -66,11 +64,20 @@ export const stunnel: ProxyKind = {
   },
 };
 
+/**
+ * stunnel that pairs with one that is configured as the Python implementation does it: TLS 1.2 with the one suite
+ * PSK-NULL-SHA256, so that peers are authenticated and the data is not encrypted.
+ */
+export const legacyStunnel: ProxyKind = {
+  ...stunnel,
+  capabilities: { protection: ['psk-only'], udp: false, rate: false },
+};
+
 function idleSeconds(ms: number): number {
   return ms === 0 ? longestSeconds : Math.min(Math.ceil(ms / 1000), longestSeconds);
 }
 
 function keyOf({ protection }: ProxySettings): string {
-  if (protection.kind === 'tls-psk') return Buffer.from(protection.key.expose()).toString('hex');
+  if (protection.kind !== 'none') return Buffer.from(protection.key.expose()).toString('hex');
   throw new SciStreamError('NOT_IMPLEMENTED', 'stunnel forwards with a key only; ask for the security tls-psk.');
 }

@@ -105,7 +105,7 @@ export class LoopForwarder implements Forwarder {
     return {
       ...{ kind: 'open', forwarder: this.#id, transport, listeners, targets },
       wan: role === 'PROD' ? 'listener' : 'target',
-      ...(protection.kind === 'tls-psk' ? { key: protection.key.expose() } : {}),
+      ...(protection.kind === 'none' ? {} : { key: protection.key.expose() }),
       counters: this.#counters,
       budget: this.#budget,
       turns: this.#turns,
