@@ -30,15 +30,18 @@ export async function ensurePrivateDir(dir: string): Promise<void> {
   }
 }
 
-/** Writes a file only this user can read; readers see the old content or the new, never half of it. */
-export async function writePrivate(file: string, content: string): Promise<void> {
+/**
+ * Writes a file only this user can read; readers see the old content or the new, never half of it. What means nothing once this
+ * machine has lost its power need not be `durable`, which is quicker.
+ */
+export async function writePrivate(file: string, content: string, { durable = true } = {}): Promise<void> {
   const draft = `${file}.${randomUUID()}.tmp`;
   try {
     // Made anew: in a folder that a program of another user may write to, what is there already may lead elsewhere.
     const handle = await open(draft, 'wx', 0o600);
     try {
       await handle.writeFile(content);
-      await handle.sync();
+      if (durable) await handle.sync();
     } finally {
       await handle.close();
     }

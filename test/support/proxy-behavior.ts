@@ -10,7 +10,7 @@ import { render } from '../../src/data/engines/proxy/template.js';
 import { freePort, noKey, psk, pskOnly } from './engine.js';
 import { Payload } from './payload.js';
 import { Program } from './program.js';
-import { templateLines, TestProxy, usualSettings } from './proxy.js';
+import { countersOf, templateLines, TestProxy, usualSettings } from './proxy.js';
 import { accepts, connect, echo, exchange, hashAll, listenAt, readAll, saying, serve } from './tcp.js';
 
 /** What every program that forwards plain TCP must do. */
@@ -25,8 +25,8 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     expect(back).toEqual({ hash: payload.hash, bytes: payload.bytes });
     const { control } = proxy;
     const whole = { bytesIn: payload.bytes, bytesOut: payload.bytes, openConnections: 0, totalConnections: 1 };
-    await until('the connection being counted', 10_000, async () => (await control.counters()).openConnections === 0);
-    expect(await control.counters()).toEqual({ ...whole, refusedConnections: 0 });
+    await until('the connection being counted', 10_000, async () => (await countersOf(control)).openConnections === 0);
+    expect(await countersOf(control)).toEqual({ ...whole, refusedConnections: 0 });
   });
 
   it('keeps an open connection whole through ten updates, and sends new ones to the new target', async () => {
@@ -77,7 +77,7 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     await Promise.all([updates(), transfer()]);
     await readAll(socket);
     expect(await Promise.all(received)).toEqual([{ hash: sent.digest('hex'), bytes }]);
-    await until('all being counted', 10_000, async () => (await proxy.control.counters()).bytesIn === bytes);
+    await until('all being counted', 10_000, async () => (await countersOf(proxy.control)).bytesIn === bytes);
   });
 
   it('counts and breaks a connection for which no target answers', async () => {
@@ -86,9 +86,9 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     await readAll(socket).catch(() => undefined);
     socket.destroy();
     const { control } = proxy;
-    await until('the refusal being counted', 5_000, async () => (await control.counters()).refusedConnections === 1);
-    await until('its end being counted', 5_000, async () => (await control.counters()).openConnections === 0);
-    expect(await control.counters()).toMatchObject({ totalConnections: 1 });
+    await until('the refusal being counted', 5_000, async () => (await countersOf(control)).refusedConnections === 1);
+    await until('its end being counted', 5_000, async () => (await countersOf(control)).openConnections === 0);
+    expect(await countersOf(control)).toMatchObject({ totalConnections: 1 });
   });
 
   it('takes targets in turn, skips one that is not there, and uses it once it is', async () => {
@@ -114,10 +114,10 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     expect(String(socket.read())).toBe('first');
     expect(await ask(two)).toBe('second');
     const open = { openConnections: 1, totalConnections: 2 };
-    await until('both being counted', 5_000, async () => (await proxy.control.counters()).openConnections === 1);
-    expect(await proxy.control.counters()).toMatchObject(open);
+    await until('both being counted', 5_000, async () => (await countersOf(proxy.control)).openConnections === 1);
+    expect(await countersOf(proxy.control)).toMatchObject(open);
     // One that takes over sees the same.
-    expect(await proxy.adopt().counters()).toMatchObject(open);
+    expect(await countersOf(proxy.adopt())).toMatchObject(open);
   });
 
   it('R17: listens and connects to IPv6 addresses', async () => {
@@ -172,9 +172,9 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
     await until(
       'the connection being counted',
       5_000,
-      async () => (await proxy.control.counters()).openConnections === 0,
+      async () => (await countersOf(proxy.control)).openConnections === 0,
     );
-    expect(await proxy.control.counters()).toMatchObject({ totalConnections: 1, bytesIn: 5, bytesOut: 5 });
+    expect(await countersOf(proxy.control)).toMatchObject({ totalConnections: 1, bytesIn: 5, bytesOut: 5 });
   });
 
   it.each(['wrote', 'never wrote'])(
@@ -199,7 +199,7 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
   it('says when the program does not answer, and when the path of its folder is too long', async () => {
     const proxy = await TestProxy.start(kind, { targets: ['192.0.2.7:5000'] });
     await proxy.crash();
-    await expect(proxy.control.counters()).rejects.toMatchObject({ code: 'SERVER_ERR' });
+    await expect(countersOf(proxy.control)).rejects.toMatchObject({ code: 'SERVER_ERR' });
     const folder = `/${'long/'.repeat(20)}`;
     expect(() => kind.values({ ...proxy.settings, folder })).toThrow(/--state-dir/);
   });

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { formatEndpoint, type Endpoint } from '../../src/core/endpoint.js';
 import { Configuration } from '../../src/data/engines/proxy/configuration.js';
-import type { Forwarder, ForwarderOptions } from '../../src/data/engines/engine.js';
+import type { ConnectionInfo, Counters, Forwarder, ForwarderOptions } from '../../src/data/engines/engine.js';
 import { ProxyForwarder } from '../../src/data/engines/proxy/forwarder.js';
 import type { ProxyControl, ProxyKind, ProxySettings } from '../../src/data/engines/proxy/proxy.js';
 import { PortPool } from '../../src/data/ports.js';
@@ -185,4 +185,12 @@ export async function templateLines(kind: ProxyKind): Promise<readonly RegExp[]>
     const fixed = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
     return new RegExp(`^${fixed.join('(?:[\\w./:[\\]-]*| udp| so_keepalive=60s::| ipv6only=off)')}$`);
   });
+}
+
+export async function countersOf(control: ProxyControl): Promise<Counters> {
+  return (await control.snapshot()).counters;
+}
+
+export async function connectionsOf(control: ProxyControl): Promise<readonly ConnectionInfo[]> {
+  return (await control.snapshot()).connections;
 }

@@ -30,7 +30,7 @@ export class Places {
     // As the kernel writes it: programs are known by the folder they run in.
     const folder = path.join(await realpath(this.#folder), name);
     await ensurePrivateDir(folder);
-    await writePrivate(path.join(folder, this.#mark), '');
+    await writePrivate(path.join(folder, this.#mark), '', { durable: false });
     return { folder, seenAs: folder };
   }
 

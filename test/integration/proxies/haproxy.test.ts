@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseEndpoint } from '../../../src/core/endpoint.js';
 import { until } from '../../../src/core/until.js';
 import { haproxy } from '../../../src/data/engines/proxy/haproxy/kind.js';
-import { TestProxy } from '../../support/proxy.js';
+import { connectionsOf, countersOf, TestProxy } from '../../support/proxy.js';
 import { ask, forwardsPlainTcp } from '../../support/proxy-behavior.js';
 import { requirePrograms } from '../../support/requires.js';
 import { connect, echo, saying, serve } from '../../support/tcp.js';
@@ -18,23 +18,23 @@ describe.runIf(there)('haproxy', () => {
   it('tells each open connection with its bytes, and its counters follow while it is open', async () => {
     const target = await echo();
     const proxy = await TestProxy.start(haproxy, { targets: [target.address] });
-    await proxy.control.counters();
+    await countersOf(proxy.control);
     const socket = await connect(proxy.address);
     socket.resume();
     socket.write(Buffer.alloc(100_000));
     const { control } = proxy;
-    await until('the bytes being counted', 2_000, async () => (await control.counters()).bytesOut === 100_000);
+    await until('the bytes being counted', 2_000, async () => (await countersOf(control)).bytesOut === 100_000);
     const client = { host: '127.0.0.1', port: socket.localPort };
     const listener = parseEndpoint(proxy.address);
     const bytes = { bytesIn: 100_000, bytesOut: 100_000 };
-    expect(await control.connections()).toEqual([
+    expect(await connectionsOf(control)).toEqual([
       { listener, client, target: parseEndpoint(target.address), ...bytes },
     ]);
     socket.write(Buffer.alloc(50_000));
-    await until('more being counted', 2_000, async () => (await control.counters()).bytesOut === 150_000);
+    await until('more being counted', 2_000, async () => (await countersOf(control)).bytesOut === 150_000);
     socket.end();
-    await until('its end being counted', 5_000, async () => (await control.counters()).openConnections === 0);
-    expect(await control.counters()).toMatchObject({ bytesIn: 150_000, bytesOut: 150_000 });
+    await until('its end being counted', 5_000, async () => (await countersOf(control)).openConnections === 0);
+    expect(await countersOf(control)).toMatchObject({ bytesIn: 150_000, bytesOut: 150_000 });
   });
 
   it('comes to as many targets as there may be, without a reload', async () => {

@@ -1,16 +1,17 @@
 import { readdir } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseEndpoint } from '../../../src/core/endpoint.js';
 import type { Counters } from '../../../src/data/engines/engine.js';
 import { until } from '../../../src/core/until.js';
 import { nginx } from '../../../src/data/engines/proxy/nginx/kind.js';
-import { TestProxy } from '../../support/proxy.js';
+import { connectionsOf, countersOf, TestProxy } from '../../support/proxy.js';
 import { ask, forwardsPlainTcp } from '../../support/proxy-behavior.js';
 import { requirePrograms } from '../../support/requires.js';
 import { connect, echo, exchange, hashAll, readAll, saying, serve } from '../../support/tcp.js';
 import { UdpPeer } from '../../support/udp.js';
 import { Payload } from '../../support/payload.js';
+import { watchedSs } from '../../support/watched-ss.js';
 
 const there = requirePrograms({
   name: 'nginx',
@@ -28,7 +29,7 @@ describe.runIf(there)('nginx', () => {
     for (const text of ['1', '2', '3']) one.send(proxy.address, text);
     await until('all answers', 5_000, () => one.received.length === 3);
     expect(one.texts).toEqual(['red 1', 'red 2', 'red 3']);
-    expect(await proxy.control.counters()).toMatchObject({ openConnections: 1, totalConnections: 1 });
+    expect(await countersOf(proxy.control)).toMatchObject({ openConnections: 1, totalConnections: 1 });
     await proxy.update([blue.address]);
     const two = await UdpPeer.open();
     two.send(proxy.address, '4');
@@ -43,8 +44,8 @@ describe.runIf(there)('nginx', () => {
     peer.send(proxy.address, 'x'.repeat(65_507));
     await until('the answer', 5_000, () => peer.received.length === 1);
     expect(peer.texts[0]?.length).toBe(65_507);
-    await until('its end', 10_000, async () => (await proxy.control.counters()).openConnections === 0);
-    expect(await proxy.control.counters()).toMatchObject({ totalConnections: 1, bytesIn: 65_507, bytesOut: 65_507 });
+    await until('its end', 10_000, async () => (await countersOf(proxy.control)).openConnections === 0);
+    expect(await countersOf(proxy.control)).toMatchObject({ totalConnections: 1, bytesIn: 65_507, bytesOut: 65_507 });
   });
 
   it('tells each open connection with its bytes, and counts them once', async () => {
@@ -55,11 +56,11 @@ describe.runIf(there)('nginx', () => {
     const bytes = { bytesIn: 100_000, bytesOut: 70_000 };
     const sees = (wanted: Counters): Promise<unknown> =>
       until(`counters ${JSON.stringify(wanted)}`, 5_000, async () => {
-        const counters = await control.counters();
+        const counters = await countersOf(control);
         return isDeepStrictEqual({ ...counters, ...wanted }, counters);
       });
     await sees({ ...bytes, openConnections: 1, totalConnections: 1 });
-    const [told, ...others] = await control.connections();
+    const [told, ...others] = await connectionsOf(control);
     const client = { host: '127.0.0.1', port: socket.localPort };
     expect(told).toMatchObject({ ...bytes, listener: parseEndpoint(address), client });
     expect(told?.rttUs).toBeGreaterThan(0);
@@ -68,23 +69,39 @@ describe.runIf(there)('nginx', () => {
     target.accepted[0]?.end();
     socket.end();
     await sees({ openConnections: 0 });
-    expect(await control.counters()).toMatchObject({ ...bytes, openConnections: 0, totalConnections: 1 });
-    expect(await control.connections()).toEqual([]);
+    expect(await countersOf(control)).toMatchObject({ ...bytes, openConnections: 0, totalConnections: 1 });
+    expect(await connectionsOf(control)).toEqual([]);
+  });
+
+  it('asks the system once for counters and connections, and tells it no setting of ours', async () => {
+    vi.stubEnv('SCISTREAM_S2DS_JANUS_PASSWORD', 'open sesame');
+    const runs = await watchedSs();
+    const { control, address } = await TestProxy.start(nginx, { targets: [(await echo()).address] });
+    const socket = await connect(address);
+    socket.write('1234');
+    await until('the echo', 5_000, () => socket.readableLength === 4);
+    const { counters, connections } = await control.snapshot();
+    expect(counters).toMatchObject({ bytesIn: 4, bytesOut: 4 });
+    expect(connections).toMatchObject([{ bytesIn: 4, bytesOut: 4 }]);
+    const told = await runs();
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain('PATH=');
+    expect(told[0]).not.toContain('SCISTREAM_');
   });
 
   it('R17 counts the bytes of an IPv4 client of a listener at every address once', async () => {
     const { control, address } = await TestProxy.start(nginx, { targets: [(await echo()).address], listenerIp: '::' });
     const socket = await connect(`127.0.0.1:${parseEndpoint(address).port}`);
     const counts = async (bytes: number): Promise<unknown> =>
-      until(`${bytes} bytes being counted`, 5_000, async () => (await control.counters()).bytesOut === bytes);
+      until(`${bytes} bytes being counted`, 5_000, async () => (await countersOf(control)).bytesOut === bytes);
     for (let round = 1; round <= 3; round++) {
       socket.write('1234');
       await counts(4 * round);
     }
-    expect(await control.connections()).toMatchObject([{ client: { host: '127.0.0.1', port: socket.localPort } }]);
+    expect(await connectionsOf(control)).toMatchObject([{ client: { host: '127.0.0.1', port: socket.localPort } }]);
     socket.end('5678');
     await readAll(socket);
-    await until('its end', 5_000, async () => (await control.counters()).openConnections === 0);
+    await until('its end', 5_000, async () => (await countersOf(control)).openConnections === 0);
     await counts(16);
   });
 
@@ -100,7 +117,7 @@ describe.runIf(there)('nginx', () => {
     };
     const watch = async (): Promise<void> => {
       for (let last = 0; !done;) {
-        const { bytesIn = 0 } = await control.counters();
+        const { bytesIn = 0 } = await countersOf(control);
         expect(bytesIn).toBeGreaterThanOrEqual(last);
         expect(bytesIn).toBeLessThanOrEqual(sent);
         last = bytesIn;
@@ -109,8 +126,8 @@ describe.runIf(there)('nginx', () => {
     const watching = watch();
     await Promise.all([clients(), clients(), clients()]).finally(() => (done = true));
     await watching;
-    await until('the last end', 5_000, async () => (await control.counters()).openConnections === 0);
-    expect(await control.counters()).toMatchObject({ bytesIn: 2_400, bytesOut: 2_400, totalConnections: 300 });
+    await until('the last end', 5_000, async () => (await countersOf(control)).openConnections === 0);
+    expect(await countersOf(control)).toMatchObject({ bytesIn: 2_400, bytesOut: 2_400, totalConnections: 300 });
   });
 
   it('keeps a connection to its rate', async () => {

@@ -6,7 +6,7 @@ import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
 import { fast, forward, freePort, psk, pskOnly } from '../../support/engine.js';
 import { legacyStunnel } from '../../support/legacy-stunnel.js';
 import { Program } from '../../support/program.js';
-import { TestProxy, type ProxyOptions } from '../../support/proxy.js';
+import { countersOf, TestProxy, type ProxyOptions } from '../../support/proxy.js';
 import { requirePrograms } from '../../support/requires.js';
 import { accepts, connect, echo, exchange } from '../../support/tcp.js';
 
@@ -39,7 +39,7 @@ describe.runIf(requirePrograms(openssl, installed))('stunnel', () => {
     const application = await echo();
     const { address, control } = await startStunnel({ targets: [application.address], protection: psk(key) });
     await served(address, [...right, '-tls1_3']);
-    expect(await control.counters()).toMatchObject({ failedHandshakes: 0, totalConnections: 1 });
+    expect(await countersOf(control)).toMatchObject({ failedHandshakes: 0, totalConnections: 1 });
   });
 
   it.each([
@@ -52,7 +52,7 @@ describe.runIf(requirePrograms(openssl, installed))('stunnel', () => {
     const { address, control } = await startStunnel({ wan: 'target', targets: [target], protection: psk(key) });
     expect(await exchange(address, 'secret measurement').catch(() => '')).toBe('');
     await refuses(control, 1);
-    expect(await control.counters()).toMatchObject({ refusedConnections: 1, bytesIn: 0, bytesOut: 0 });
+    expect(await countersOf(control)).toMatchObject({ refusedConnections: 1, bytesIn: 0, bytesOut: 0 });
     expect(program.stdout).not.toContain('secret measurement');
   });
 
@@ -175,6 +175,6 @@ async function serverOf(args: readonly string[]): Promise<{ address: string; pro
 
 async function refuses(control: ProxyControl, count: number): Promise<void> {
   await until('the refusals being counted', 10_000, async () => {
-    return (await control.counters()).failedHandshakes === count;
+    return (await countersOf(control)).failedHandshakes === count;
   });
 }

@@ -14,7 +14,7 @@ import { LogFile } from '../../../src/data/engines/proxy/stunnel/log-file.js';
 import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
 import { fast, forward, psk } from '../../support/engine.js';
 import { Payload } from '../../support/payload.js';
-import { TestProxy, type ProxyOptions } from '../../support/proxy.js';
+import { connectionsOf, countersOf, TestProxy, type ProxyOptions } from '../../support/proxy.js';
 import { keepsItsTemplate } from '../../support/proxy-behavior.js';
 import { requirePrograms } from '../../support/requires.js';
 import {
@@ -28,6 +28,7 @@ import {
   serve,
   type TestServer,
 } from '../../support/tcp.js';
+import { watchedSs } from '../../support/watched-ss.js';
 
 const installed = { name: 'stunnel', check: ['stunnel', '-version'], hint: 'apt-get install stunnel4' } as const;
 
@@ -114,7 +115,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
       await producer.update([other.address]);
       expect(await exchange(address, '')).toBe(`target ${index}`);
     }
-    expect(await producer.control.counters()).toMatchObject({ openConnections: 1 });
+    expect(await countersOf(producer.control)).toMatchObject({ openConnections: 1 });
     gates[10]?.resolve();
     expect((await answer).toString()).toBe(large.hash);
     const counted = await settled(producer.control, { openConnections: 0 });
@@ -165,11 +166,11 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     for (const { control, settings } of [producer, consumer]) {
       await settled(control, { openConnections: 1, bytesIn: 5, bytesOut: 7 });
       const [stream] = settings.streams;
-      const [connection] = await control.connections();
+      const [connection] = await connectionsOf(control);
       expect(connection).toMatchObject({ listener: stream?.listener, target: stream?.targets[0], bytesIn: 5 });
       expect(connection?.rttUs).toBeGreaterThan(0);
     }
-    const [told] = await consumer.control.connections();
+    const [told] = await connectionsOf(consumer.control);
     expect(told?.client).toEqual({ host: '127.0.0.1', port: socket.localPort });
     await producer.update(['127.0.0.1:1']);
     await exchange(address, 'nobody is there').catch(() => '');
@@ -187,7 +188,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     const socket = await connect(address);
     socket.write('six');
     await settled(producer.control, { openConnections: 1, bytesIn: 3, bytesOut: 3 });
-    expect(await producer.control.connections()).toMatchObject([{ target: parseEndpoint(application.address) }]);
+    expect(await connectionsOf(producer.control)).toMatchObject([{ target: parseEndpoint(application.address) }]);
   });
 
   it('R17 tells an IPv4 client of a listener at every address as such', async () => {
@@ -198,7 +199,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     socket.write('four');
     await settled(consumer.control, { openConnections: 1, bytesIn: 4, bytesOut: 4 });
     const client = { host: '127.0.0.1', port: socket.localPort };
-    expect(await consumer.control.connections()).toMatchObject([{ client, listener: { host: '::', port } }]);
+    expect(await connectionsOf(consumer.control)).toMatchObject([{ client, listener: { host: '::', port } }]);
   });
 
   it('S9 listens at its listener address and at no other', async () => {
@@ -216,6 +217,18 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     expect(others.sort()).toEqual(['.process', 'process.json', 'stunnel.conf', 'stunnel.log']);
     for (const name of others)
       expect(await readFile(path.join(folder, name), 'utf8')).not.toContain(key.toString('hex'));
+  });
+
+  it('asks the system once for counters and connections', async () => {
+    const { address, producer } = await twoStunnels((await echo()).address);
+    const socket = await connect(address);
+    socket.write('1234');
+    await until('the echo', 5_000, () => socket.readableLength === 4);
+    const runs = await watchedSs();
+    const { counters, connections } = await producer.control.snapshot();
+    expect(counters).toMatchObject({ bytesIn: 4, bytesOut: 4 });
+    expect(connections).toMatchObject([{ bytesIn: 4, bytesOut: 4 }]);
+    expect(await runs()).toHaveLength(1);
   });
 
   it('counts on where an agent before it has left off, also over a new log', async () => {
@@ -239,6 +252,25 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
       return journal.bytesIn === 12 && journal.open.size === 1 && journal.totalConnections === 4;
     });
     await settled(producer.adopt(), { totalConnections: 4, openConnections: 1, bytesIn: 12, bytesOut: 12 });
+  });
+
+  it('counts on also when that agent died while it renewed the log once more', async () => {
+    const { address, producer } = await twoStunnels((await echo()).address);
+    const reopen = () => producer.running.signal('SIGUSR1');
+    const log = new LogFile({ folder: producer.folder, journal: new Journal(false), reopen, limit: 1_000 });
+    const textOf = (name: string): Promise<string> =>
+      readFile(path.join(producer.folder, name), 'utf8').catch(() => '');
+    expect(await exchange(address, '1234')).toBe('1234');
+    await until('a new log', 10_000, async () => {
+      await log.read();
+      return (await textOf('stunnel.log')).includes('counted {');
+    });
+    for (let count = 0; count < 2; count++) expect(await exchange(address, '1234')).toBe('1234');
+    await until('the next renewal', 10_000, async () => {
+      await log.read();
+      return (await textOf('stunnel.log.old')).includes('counted {');
+    });
+    await settled(producer.adopt(), { totalConnections: 3, openConnections: 0, bytesIn: 12, bytesOut: 12 });
   });
 
   it.each(['wrote', 'never wrote'])('follows an agent after a crash to targets that the one before %s', async (how) => {
@@ -319,7 +351,7 @@ async function crosses(address: string, payload: Payload): Promise<void> {
 /** The counters once they are so. */
 function settled(control: ProxyControl, wanted: Counters): Promise<Counters> {
   return until(`the counters ${JSON.stringify(wanted)}`, 10_000, async () => {
-    const counted = await control.counters();
+    const counted = await countersOf(control);
     return isDeepStrictEqual({ ...counted, ...wanted }, counted) && counted;
   });
 }

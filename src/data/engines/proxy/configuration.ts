@@ -39,12 +39,12 @@ export class Configuration {
   async write(settings: ProxySettings): Promise<void> {
     const { kind, runner, place, templateDir } = this.#parts;
     const text = await render(kind.template, kind.values(settings), templateDir);
-    for (const { name, content } of kind.files(settings)) await writePrivate(path.join(place.folder, name), content);
+    for (const { name, content } of kind.files(settings)) await write(path.join(place.folder, name), content);
     const draft = `next-${this.#name}`;
-    await writePrivate(path.join(place.folder, draft), text);
+    await write(path.join(place.folder, draft), text);
     await runner.verify(this.#job(draft));
     const file = path.join(place.folder, this.#name);
-    if (text !== (await readFile(file, 'utf8').catch(() => undefined))) await writePrivate(this.#untold, '');
+    if (text !== (await readFile(file, 'utf8').catch(() => undefined))) await write(this.#untold, '');
     await rename(path.join(place.folder, draft), file);
   }
 
@@ -79,4 +79,9 @@ export class Configuration {
       logger,
     };
   }
+}
+
+/** The program that it is for ends with the machine. */
+function write(file: string, content: string): Promise<void> {
+  return writePrivate(file, content, { durable: false });
 }

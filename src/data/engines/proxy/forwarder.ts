@@ -18,7 +18,7 @@ export class ProxyForwarder implements Forwarder {
   readonly #settings: EngineSettings;
   readonly #options: ForwarderOptions;
   readonly #scope = new Scope();
-  readonly #totals = new Totals();
+  #totals: Totals | undefined;
   #connections: readonly ConnectionInfo[] = [];
   #targets: ResolvedTargets | undefined;
   #maxRate: number;
@@ -66,7 +66,7 @@ export class ProxyForwarder implements Forwarder {
   }
 
   counters(): Counters {
-    return this.#totals.value;
+    return this.#totals?.value ?? {};
   }
 
   connections(): readonly ConnectionInfo[] {
@@ -88,6 +88,7 @@ export class ProxyForwarder implements Forwarder {
     const [kind, runner] = [this.#kind, this.#runner];
     try {
       const place = await runner.place(id);
+      const totals = (this.#totals = await Totals.open(place.folder, logger));
       const parts = { kind, runner, place, templateDir: this.#settings.templateDir, options: this.#options, logger };
       const configuration = new Configuration(parts);
       if (this.#options.protection.kind === 'psk-only') {
@@ -100,13 +101,14 @@ export class ProxyForwarder implements Forwarder {
           runner,
           job: () => configuration.job,
           prepare: async () => {
+            await totals.restart();
             await kind.prepare?.(place);
             await configuration.followed();
           },
           control: (running) => kind.control({ place, running, settings: this.#inForce ?? settings, logger }),
           follow: (control) => configuration.apply(control, settings),
           onLost: () => {
-            this.#totals.restart();
+            void totals.restart();
             this.#connections = [];
           },
           released,
@@ -116,7 +118,7 @@ export class ProxyForwarder implements Forwarder {
       );
       await supervisor.start();
       this.#proxy = { configuration, supervisor };
-      opening.use(this.#poll(supervisor));
+      opening.use(this.#poll(supervisor, totals));
     } catch (error) {
       await opening[Symbol.asyncDispose]();
       throw error;
@@ -183,16 +185,16 @@ export class ProxyForwarder implements Forwarder {
   }
 
   /** Asks for the counters each second, and once more at the end. */
-  #poll(supervisor: Supervisor): AsyncDisposable {
+  #poll(supervisor: Supervisor, totals: Totals): AsyncDisposable {
     const { logger } = this.#options;
     const ask = async (): Promise<void> => {
       const { control } = supervisor;
       if (!control) return;
       try {
-        const [counters, connections] = await Promise.all([control.counters(), control.connections()]);
+        const { counters, connections } = await control.snapshot();
         if (supervisor.control !== control) return;
-        this.#totals.set(counters);
         this.#connections = connections;
+        await totals.set(counters);
       } catch (error) {
         logger.debug({ reason: messageOf(error) }, 'the proxy did not tell its counters');
       }

@@ -66,8 +66,13 @@ export interface ProxyControl extends AsyncDisposable {
    * been checked. Resolves when it is so. Throws SERVER_ERR.
    */
   apply(settings: ProxySettings): Promise<void>;
-  /** Since this program started. What it cannot know is absent. */
-  counters(): Promise<Counters>;
-  /** Empty where it cannot know. */
-  connections(): Promise<readonly ConnectionInfo[]>;
+  snapshot(): Promise<Snapshot>;
+}
+
+/** What a program tells of one moment. */
+export interface Snapshot {
+  /** Since it started, as well as can be known: an estimate may be lower the next time. What it cannot know is absent. */
+  readonly counters: Counters;
+  /** Those that are open; empty where it cannot know. */
+  readonly connections: readonly ConnectionInfo[];
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { promisify } from 'node:util';
+import { plainEnvironment } from '../../../config/load.js';
 import { isWildcard, type Endpoint } from '../../../core/endpoint.js';
 import { parseProcNet, parseSs, plainAddress } from './tcp-sockets-text.js';
 
@@ -72,7 +73,7 @@ async function fromSs({ local, remote }: Ports): Promise<readonly TcpSocket[] | 
     ...unique(remote).map((port) => `dport = :${port}`),
   ];
   try {
-    const options = { timeout: 5_000, maxBuffer: 1 << 28 };
+    const options = { env: plainEnvironment(), timeout: 5_000, maxBuffer: 1 << 28 };
     const { stdout } = await run('ss', ['-HtinOe', ...states, `( ${some.join(' or ')} )`], options);
     return parseSs(stdout);
   } catch {

@@ -1,40 +1,104 @@
+import { constants } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { errnoOf, messageOf } from '../../../core/errors.js';
+import { Serial } from '../../../core/serial.js';
+import type { Logger } from '../../../observe/logger.js';
+import { writePrivate } from '../../../platform/state-dir.js';
 import type { Counters } from '../engine.js';
 
-/** What a proxy has counted, over restarts of its program too: each one counts from zero. */
-export class Totals {
-  #ended: Counters = {};
-  #current: Counters = {};
-
-  /** What the program that runs now has counted. */
-  set(counters: Counters): void {
-    this.#current = counters;
-  }
-
-  /** The program has ended, and its connections with it. */
-  restart(): void {
-    this.#ended = { ...this.value, openConnections: 0 };
-    this.#current = {};
-  }
-
-  /** A counter that the program does not know stays absent. */
-  get value(): Counters {
-    const names = new Set([...keys(this.#ended), ...keys(this.#current)]);
-    const sums = [...names].map((name) => [name, (this.#ended[name] ?? 0) + (this.#current[name] ?? 0)] as const);
-    return { ...Object.fromEntries(sums), ...('rttUs' in this.#current ? { rttUs: this.#current.rttUs } : {}) };
-  }
-}
-
-const names: readonly (keyof Counters)[] = [
+/** Those that only grow. */
+const names = [
   'bytesIn',
   'bytesOut',
-  'openConnections',
   'totalConnections',
   'refusedConnections',
   'failedHandshakes',
   'retransmits',
   'droppedDatagrams',
-];
+] as const;
+const sumsForm = z.partialRecord(z.enum(names), z.int().nonnegative());
+const stateForm = z.strictObject({
+  /** Of programs that have ended. */
+  ended: sumsForm,
+  /** Of the one that runs. */
+  current: sumsForm,
+});
 
-function keys(counters: Counters): readonly (keyof Counters)[] {
-  return names.filter((name) => counters[name] !== undefined);
+type Sums = z.infer<typeof sumsForm>;
+type State = z.infer<typeof stateForm>;
+
+/** The folder may belong to the program's user, who could put links and pipes there. */
+const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * What the programs of one reservation have counted, one after the other, each from zero. A file tells it to the next agent, and
+ * nothing is told to others before it is there: no counter goes back when an agent dies. What one program has counted is added
+ * to what has ended before another is started, so that `current` is always about the program that may be found running.
+ */
+export class Totals {
+  readonly #file: string;
+  readonly #logger: Logger;
+  readonly #turn = new Serial();
+  #state: State;
+  /** Those that come and go. */
+  #now: Pick<Counters, 'openConnections' | 'rttUs'> = {};
+
+  private constructor(file: string, state: State, logger: Logger) {
+    this.#file = file;
+    this.#state = state;
+    this.#logger = logger;
+  }
+
+  /** Goes on with what an earlier agent has left in the folder. */
+  static async open(folder: string, logger: Logger): Promise<Totals> {
+    const file = path.join(folder, 'totals.json');
+    try {
+      const state = stateForm.parse(JSON.parse(await readFile(file, { encoding: 'utf8', flag: reading })));
+      return new Totals(file, state, logger);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') logger.warn({ file, reason: messageOf(error) }, 'counters start from zero');
+      return new Totals(file, { ended: {}, current: {} }, logger);
+    }
+  }
+
+  /** What the program that runs now has counted. Where that is less than before it is an estimate, and the higher one stays. */
+  set({ openConnections, rttUs, ...sums }: Counters): Promise<void> {
+    return this.#turn.run(async () => {
+      const { ended, current } = this.#state;
+      await this.#keep({ ended, current: combined(current, sums, Math.max) });
+      this.#now = { ...(openConnections !== undefined && { openConnections }), ...(rttUs !== undefined && { rttUs }) };
+    });
+  }
+
+  /** The program has ended, and its connections with it: to be awaited before another one is started. Never rejects. */
+  restart(): Promise<void> {
+    return this.#turn.run(async () => {
+      this.#now = { openConnections: 0 };
+      const { ended, current } = this.#state;
+      await this.#keep({ ended: combined(ended, current, (one, other) => one + other), current: {} });
+    });
+  }
+
+  /** A counter that the program does not know stays absent. */
+  get value(): Counters {
+    const { ended, current } = this.#state;
+    return { ...combined(ended, current, (one, other) => one + other), ...this.#now };
+  }
+
+  async #keep(state: State): Promise<void> {
+    const text = JSON.stringify(state);
+    try {
+      if (text !== JSON.stringify(this.#state)) await writePrivate(this.#file, text, { durable: false });
+    } catch (error) {
+      this.#logger.debug({ reason: messageOf(error) }, 'the counters of the proxy could not be saved');
+    }
+    this.#state = state;
+  }
+}
+
+function combined(some: Sums, others: Sums, combine: (one: number, other: number) => number): Sums {
+  const known = names.filter((name) => some[name] !== undefined || others[name] !== undefined);
+  return Object.fromEntries(known.map((name) => [name, combine(some[name] ?? 0, others[name] ?? 0)]));
 }

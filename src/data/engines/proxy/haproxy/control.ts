@@ -2,13 +2,13 @@ import { formatEndpoint, type Endpoint } from '../../../../core/endpoint.js';
 import { SciStreamError } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
 import { until } from '../../../../core/until.js';
-import type { ConnectionInfo, Counters, Targets } from '../../engine.js';
-import type { ProxyControl, ProxyControlOptions, ProxySettings } from '../proxy.js';
+import type { ConnectionInfo, Targets } from '../../engine.js';
+import type { ProxyControl, ProxyControlOptions, ProxySettings, Snapshot } from '../proxy.js';
 import { canonicalHost } from '../tcp-sockets.js';
 import { ask } from './admin-socket.js';
 import { LiveBytes } from './live-bytes.js';
 import { parseSessions, type Session } from './sessions.js';
-import { parseServers, parseStat, type ServerState, type Sums } from './tables.js';
+import { parseServers, parseStat, type ServerState } from './tables.js';
 
 /** Listing the connections stops the forwarding for some microseconds each: not among very many. */
 const mostListed = 1000;
@@ -49,18 +49,12 @@ export class HaproxyControl implements ProxyControl {
     });
   }
 
-  counters(): Promise<Counters> {
+  snapshot(): Promise<Snapshot> {
     return this.#polls.run(async () => {
-      const sums = await this.#sums();
-      return { ...sums, ...this.#live.add(sums, await this.#sessions(sums)) };
-    });
-  }
-
-  async connections(): Promise<readonly ConnectionInfo[]> {
-    const sessions = (await this.#sessions(await this.#sums())) ?? [];
-    return sessions.flatMap(({ id: _id, frontend, ...session }) => {
-      const listener = this.#settings.streams[Number(frontend.slice(2))]?.listener;
-      return listener ? [{ listener, ...session }] : [];
+      const sums = parseStat(await this.#ask('show stat -1 3 -1'));
+      const sessions = sums.openConnections > mostListed ? undefined : parseSessions(await this.#ask('show sess all'));
+      const counters = { ...sums, ...this.#live.add(sums, sessions) };
+      return { counters, connections: sessions?.flatMap((session) => this.#connection(session)) ?? [] };
     });
   }
 
@@ -76,12 +70,9 @@ export class HaproxyControl implements ProxyControl {
     }
   }
 
-  async #sums(): Promise<Sums> {
-    return parseStat(await this.#ask('show stat -1 3 -1'));
-  }
-
-  async #sessions({ openConnections }: Sums): Promise<readonly Session[] | undefined> {
-    return openConnections > mostListed ? undefined : parseSessions(await this.#ask('show sess all'));
+  #connection({ id: _id, frontend, ...session }: Session): readonly ConnectionInfo[] {
+    const listener = this.#settings.streams[Number(frontend.slice(2))]?.listener;
+    return listener ? [{ listener, ...session }] : [];
   }
 
   async #servers(): Promise<ReadonlyMap<string, readonly ServerState[]>> {

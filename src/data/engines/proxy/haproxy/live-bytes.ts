@@ -12,11 +12,11 @@ interface Bytes {
 export class LiveBytes {
   #bytesIn = 0;
   #bytesOut = 0;
-  #seen: ReadonlyMap<string, Bytes> | undefined;
+  #seen: ReadonlyMap<string, Bytes> | undefined = new Map();
 
   /** `counted` has been read before `sessions`; they are absent when there are too many to list. */
   add(counted: Bytes, sessions: readonly Session[] | undefined): Bytes {
-    // Of what is seen for the first time after such a gap, or at first, some may have been counted already.
+    // Of what is seen for the first time after such a gap, some may have been counted already.
     const known = this.#seen;
     if (known && sessions) {
       for (const { id, bytesIn, bytesOut } of sessions) {

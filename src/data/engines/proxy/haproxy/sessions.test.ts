@@ -57,6 +57,11 @@ describe('bytes of open connections', () => {
     expect(live.add(counted(160), [session('b', 6)])).toEqual(counted(161));
   });
 
+  it('count also when they have been moved before the first look', () => {
+    expect(new LiveBytes().add(counted(10), [session('a', 50)])).toEqual(counted(50));
+    expect(new LiveBytes().add(counted(60), [session('a', 50)])).toEqual(counted(60));
+  });
+
   it('are left to the counters while there are too many to list', () => {
     const live = new LiveBytes();
     live.add(counted(0), []);

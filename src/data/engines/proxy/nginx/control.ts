@@ -4,8 +4,8 @@ import { SciStreamError } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
 import { until } from '../../../../core/until.js';
 import { socketPath } from '../../../../platform/state-dir.js';
-import type { ConnectionInfo, Counters } from '../../engine.js';
-import type { ProxyControl, ProxyControlOptions, ProxySettings } from '../proxy.js';
+import type { ConnectionInfo } from '../../engine.js';
+import type { ProxyControl, ProxyControlOptions, ProxySettings, Snapshot } from '../proxy.js';
 import { establishedAt } from '../tcp-sockets.js';
 import { sessionKey, SessionLog } from './session-log.js';
 import { askAll, askStatus, type Status } from './status.js';
@@ -19,8 +19,6 @@ export class NginxControl implements ProxyControl {
   readonly #statusFile: (settings: ProxySettings) => string;
   readonly #log: SessionLog;
   readonly #turn = new Serial();
-  /** What was reported last: of what came in on a connection that broke, nginx may have taken less. */
-  #highest = { bytesIn: 0, bytesOut: 0 };
 
   constructor(options: ProxyControlOptions, statusFile: (settings: ProxySettings) => string) {
     this.#options = options;
@@ -59,29 +57,20 @@ export class NginxControl implements ProxyControl {
   }
 
   /** Where the system does not tell bytes of open connections, they count when they end. */
-  counters(): Promise<Counters> {
+  snapshot(): Promise<Snapshot> {
     return this.#turn.run(async () => {
-      const { open, total } = await this.#status();
-      const connections = await this.#connections(open);
+      const { open: openConnections, total: totalConnections } = await this.#status();
+      const seen = await this.#connections(openConnections);
       // Read last: nginx logs the end of a connection before it closes it, so none is missed.
       const { sums, news } = await this.#log.read();
-      const still = connections.filter(({ client, listener }) => !news.has(sessionKey(client, listener.port)));
-      this.#highest = {
-        bytesIn: Math.max(
-          this.#highest.bytesIn,
-          still.reduce((sum, { bytesIn }) => sum + bytesIn, sums.bytesIn),
-        ),
-        bytesOut: Math.max(
-          this.#highest.bytesOut,
-          still.reduce((sum, { bytesOut }) => sum + bytesOut, sums.bytesOut),
-        ),
+      const connections = seen.filter(({ client, listener }) => !news.has(sessionKey(client, listener.port)));
+      const counters = {
+        bytesIn: connections.reduce((sum, { bytesIn }) => sum + bytesIn, sums.bytesIn),
+        bytesOut: connections.reduce((sum, { bytesOut }) => sum + bytesOut, sums.bytesOut),
+        ...{ openConnections, totalConnections, refusedConnections: sums.refused },
       };
-      return { ...this.#highest, openConnections: open, totalConnections: total, refusedConnections: sums.refused };
+      return { counters, connections };
     });
-  }
-
-  connections(): Promise<readonly ConnectionInfo[]> {
-    return this.#turn.run(async () => this.#connections((await this.#status()).open));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

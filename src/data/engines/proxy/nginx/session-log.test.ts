@@ -53,11 +53,19 @@ describe('the log of ended connections', () => {
     expect((await new SessionLog(folder).read()).sums.bytesIn).toBe(25);
   });
 
+  it('misses no line of a log that has grown beyond its old length by the time of the next reader', async () => {
+    const { folder, log } = await logFolder();
+    await writeFile(log, '200 1 1 ::1 1 5\n'.repeat(20));
+    await new SessionLog(folder, 100).read();
+    await writeFile(log, '200 5 5 ::1 1 5\n'.repeat(30));
+    expect((await new SessionLog(folder).read()).sums.bytesIn).toBe(20 + 150);
+  });
+
   it('counts no line twice when an agent died between summing up and emptying', async () => {
     const { folder, log } = await logFolder();
     const text = '200 1 1 ::1 1 5\n'.repeat(20);
-    await writeFile(log, text);
-    await new SessionLog(folder, 100).read();
+    const summed = { offset: text.length, sums: { ...none, bytesIn: 20, bytesOut: 20 } };
+    await writeFile(path.join(folder, 'ended.json'), JSON.stringify(summed));
     await writeFile(log, `${text}200 5 5 ::1 1 5\n`);
     expect((await new SessionLog(folder).read()).sums.bytesIn).toBe(25);
   });

@@ -87,10 +87,16 @@ export class SessionLog {
 
   /** The sums are safe before the log is emptied, and nothing is between the last look at it and that. */
   async #empty(log: number, state: State): Promise<void> {
-    await writePrivate(path.join(this.#folder, sumsName), JSON.stringify(state));
+    await this.#save(state);
     if (fstatSync(log).size !== state.offset) return;
     ftruncateSync(log);
     this.#state = { ...state, offset: 0 };
+    // By the time of another agent, the log may be longer than it was.
+    await this.#save(this.#state);
+  }
+
+  async #save(state: State): Promise<void> {
+    await writePrivate(path.join(this.#folder, sumsName), JSON.stringify(state), { durable: false });
   }
 }
 

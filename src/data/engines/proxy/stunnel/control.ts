@@ -3,8 +3,8 @@ import { formatEndpoint } from '../../../../core/endpoint.js';
 import { SciStreamError } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
 import { until } from '../../../../core/until.js';
-import type { ConnectionInfo, Counters } from '../../engine.js';
-import type { ProxyControl, ProxyControlOptions, ProxySettings } from '../proxy.js';
+import type { ConnectionInfo } from '../../engine.js';
+import type { ProxyControl, ProxyControlOptions, ProxySettings, Snapshot } from '../proxy.js';
 import { canonicalHost, tcpSockets, type TcpSocket } from '../tcp-sockets.js';
 import { Journal, type OpenConnection } from './journal.js';
 import { LogFile } from './log-file.js';
@@ -29,8 +29,6 @@ export class StunnelControl implements ProxyControl {
   readonly #changes = new Serial();
   #settings: ProxySettings;
   #ended: string | undefined;
-  /** What was reported last: an ended connection may have delivered less than it had taken in. */
-  #highest = { bytesIn: 0, bytesOut: 0 };
 
   constructor(options: ProxyControlOptions) {
     this.#options = options;
@@ -84,27 +82,25 @@ export class StunnelControl implements ProxyControl {
     return this.#journal.accepted >= accepted && this.#journal.bound >= this.#settings.streams.length;
   }
 
-  async counters(): Promise<Counters> {
+  async snapshot(): Promise<Snapshot> {
     await this.#log.read();
     const measured = await this.#measure();
     const { totalConnections, refusedConnections, failedHandshakes, bytesIn, bytesOut, open } = this.#journal;
     const known = { totalConnections, refusedConnections, failedHandshakes, openConnections: open.size };
-    if (!measured) return known;
-    this.#highest = {
-      bytesIn: Math.max(this.#highest.bytesIn, bytesIn + sum(measured.map((one) => one.bytesIn))),
-      bytesOut: Math.max(this.#highest.bytesOut, bytesOut + sum(measured.map((one) => one.bytesOut))),
-    };
+    if (!measured) return { counters: known, connections: [] };
     const rtts = measured.flatMap(({ rttUs }) => rttUs ?? []);
-    return { ...known, ...this.#highest, ...(rtts.length > 0 && { rttUs: Math.round(sum(rtts) / rtts.length) }) };
+    const counters = {
+      ...known,
+      bytesIn: bytesIn + sum(measured.map((one) => one.bytesIn)),
+      bytesOut: bytesOut + sum(measured.map((one) => one.bytesOut)),
+      ...(rtts.length > 0 && { rttUs: Math.round(sum(rtts) / rtts.length) }),
+    };
+    return { counters, connections: measured.flatMap((one) => this.#connection(one)) };
   }
 
-  async connections(): Promise<readonly ConnectionInfo[]> {
-    await this.#log.read();
-    const measured = (await this.#measure()) ?? [];
-    return measured.flatMap(({ connection: { stream, client, target }, known, ...numbers }) => {
-      const listener = known && this.#settings.streams[stream]?.listener;
-      return listener ? [{ listener, client, ...(target && { target }), ...numbers }] : [];
-    });
+  #connection({ connection: { stream, client, target }, known, ...numbers }: Measured): readonly ConnectionInfo[] {
+    const listener = known && this.#settings.streams[stream]?.listener;
+    return listener ? [{ listener, client, ...(target && { target }), ...numbers }] : [];
   }
 
   /** Payload is counted on the leg without TLS, the path on the other one. Undefined when the system cannot tell. */

@@ -59,11 +59,14 @@ export class LogFile {
 
   /** The first time: what an earlier agent has left. */
   async #takeUp(): Promise<void> {
-    const known = /^counted (\{.*\})$/m.exec(await textOf(this.#current));
-    if (known?.[1] !== undefined) {
-      this.#options.journal.restore(known[1]);
+    const { journal } = this.#options;
+    const known = await countedBefore(this.#current);
+    if (known !== undefined) {
+      journal.restore(known);
       await rm(this.#old, { force: true });
     } else if ((await sizeOf(this.#old)) > 0) {
+      const knownThen = await countedBefore(this.#old);
+      if (knownThen !== undefined) journal.restore(knownThen);
       this.#renewing = true;
       // That agent may have ended before it could say so.
       if ((await sizeOf(this.#current)) === 0) await this.#options.reopen();
@@ -103,8 +106,10 @@ export class LogFile {
   }
 }
 
-async function textOf(file: string): Promise<string> {
-  return (await ifThere(readFile(file, { encoding: 'latin1', flag: reading }))) ?? '';
+/** What a journal had counted when the file was new. */
+async function countedBefore(file: string): Promise<string | undefined> {
+  const text = (await ifThere(readFile(file, { encoding: 'latin1', flag: reading }))) ?? '';
+  return /^counted (\{.*\})$/m.exec(text)?.[1];
 }
 
 async function sizeOf(file: string): Promise<number> {
