@@ -1,3 +1,5 @@
+import { Cached } from '../core/cached.js';
+import { systemClock, type Clock } from '../core/clock.js';
 import { show } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { findNamed, knownNames, type Named } from '../core/named.js';
@@ -29,13 +31,18 @@ const rows: readonly TypeRow[] = [
   { name: 'mock', engine: 'mock', runner: 'embedded', aliases: [] },
 ];
 
+/** Milliseconds for which the answer of a check holds: every caller of GetFacility could have ten programs started else. */
+const availableMs = 10_000;
+/** What was missing may just have been installed. */
+const unavailableMs = 3_000;
+
 export interface DataServerType extends Named {
   readonly engine: string;
   readonly runner: keyof Runners;
   readonly engineKind: EngineKind;
   /** Its streams can be taken over by the next agent when this one dies. */
   readonly outlivesAgent: boolean;
-  /** Whether it can run here; never throws. */
+  /** Whether it can run here, as found out in the last seconds; never throws. */
   readonly check: () => Promise<Availability>;
 }
 
@@ -43,8 +50,8 @@ export interface DataServerType extends Named {
 export class DataServerTypes {
   readonly all: readonly DataServerType[];
 
-  constructor(runners: Runners) {
-    this.all = rows.map((row) => typeOf(row, runners));
+  constructor(runners: Runners, clock: Clock = systemClock) {
+    this.all = rows.map((row) => typeOf(row, runners, clock));
   }
 
   /** The type of that name or alias, in any case. Throws BAD_FORMAT listing the known ones. */
@@ -56,7 +63,7 @@ export class DataServerTypes {
   }
 }
 
-function typeOf(row: TypeRow, runners: Runners): DataServerType {
+function typeOf(row: TypeRow, runners: Runners, clock: Clock): DataServerType {
   const { name, aliases, engine } = row;
   if (row.runner === 'embedded') {
     const runner = runners.embedded;
@@ -65,9 +72,14 @@ function typeOf(row: TypeRow, runners: Runners): DataServerType {
   }
   const runner = runners[row.runner];
   const kind = proxies[row.engine];
+  const availability = new Cached(
+    () => runner.check(kind.program),
+    ({ available }) => (available ? availableMs : unavailableMs),
+    clock,
+  );
   return {
     ...{ name, aliases, engine, runner: row.runner, outlivesAgent: runner.outlivesAgent },
     engineKind: externalProxy(kind, runner),
-    check: () => runner.check(kind.program),
+    check: () => availability.get(),
   };
 }
