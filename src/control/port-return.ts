@@ -1,6 +1,8 @@
 import { Backoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
+import { Deferred } from '../core/deferred.js';
 import { messageOf } from '../core/errors.js';
+import { keepTrying } from '../core/retry.js';
 import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
 import type { Logger } from '../observe/logger.js';
 import type { Gateway } from './gateway.js';
@@ -12,24 +14,23 @@ export interface PortReturnOptions {
   readonly gateway: Gateway;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Aborts when the facility closes. */
+  readonly signal: AbortSignal;
 }
 
 /** Now if it can be, else in the background until it is: ports must not stay taken because an agent was slow once. */
-export async function returnPorts(
+export function returnPorts(
   id: string,
-  { gateway, clock, logger }: PortReturnOptions,
+  { gateway, clock, logger, signal }: PortReturnOptions,
 ): Promise<Counters | undefined> {
-  try {
-    return await gateway.release(id);
-  } catch (error) {
-    logger.error({ reservation: id, reason: messageOf(error) }, 'ports could not be released; trying again');
-    const backoff = new Backoff(firstRetryMs, longestRetryMs);
-    const retry = (): void => {
-      clock.after(backoff.next(), () => {
-        gateway.release(id).catch(retry);
-      });
-    };
-    retry();
-    return undefined;
-  }
+  const answered = new Deferred<Counters | undefined>();
+  const release = async (): Promise<void> => {
+    answered.resolve(await gateway.release(id));
+  };
+  const onFailure = (error: unknown): void => {
+    logger.error({ reservation: id, reason: messageOf(error) }, 'ports could not be released yet');
+    answered.resolve(undefined);
+  };
+  void keepTrying(release, { clock, backoff: new Backoff(firstRetryMs, longestRetryMs), signal, onFailure });
+  return answered.promise;
 }
