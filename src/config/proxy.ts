@@ -58,9 +58,14 @@ export function proxyArguments(settings: ProxySettings): string[] {
   return legacyStunnelPeer ? [...options, '--legacy-stunnel-peer'] : options;
 }
 
+/** The variable in which a program finds the password. */
+export function janusPasswordVariable(program: string): string {
+  return `SCISTREAM_${program.toUpperCase()}_JANUS_PASSWORD`;
+}
+
 /** The environment in which `s2ds` finds the password. */
 export function proxyEnvironment({ janusPassword }: ProxySettings): Record<string, string> {
-  return janusPassword ? { SCISTREAM_S2DS_JANUS_PASSWORD: Buffer.from(janusPassword.expose()).toString() } : {};
+  return janusPassword ? { [janusPasswordVariable('s2ds')]: Buffer.from(janusPassword.expose()).toString() } : {};
 }
 
 function parseUrl(text: string): URL {
