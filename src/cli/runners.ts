@@ -1,24 +1,29 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ProxySettings } from '../config/proxy.js';
+import { janusPasswordVariable, type ProxySettings } from '../config/proxy.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { RunnerOptions } from '../data/runners/registry.js';
 
 /**
- * Settings of the runners of the data server whose socket lies at `socket`. Throws BAD_FORMAT also for a folder of templates
- * that is not there: ours would be used instead, and nobody would notice.
+ * Settings of the runners of the data server whose socket lies at `socket`, as `program` was given them. Throws BAD_FORMAT also
+ * for a folder of templates that is not there: ours would be used instead, and nobody would notice.
  */
-export async function runnerOptions(settings: ProxySettings, socket: string): Promise<Omit<RunnerOptions, 'logger'>> {
+export async function runnerOptions(
+  program: 's2cs' | 's2ds',
+  settings: ProxySettings,
+  socket: string,
+): Promise<Omit<RunnerOptions, 'logger'>> {
   const { dockerHost, haproxyImage, nginxImage, stunnelImage, templateDir } = settings;
   if (templateDir !== undefined) await readable('--template-dir', templateDir, readdir(templateDir));
   const images = { haproxy: haproxyImage, nginx: nginxImage, stunnel: stunnelImage };
   // Beside the socket, which no other data server has.
   const folder = path.join(path.dirname(socket), `${path.basename(socket, '.sock')}.d`);
-  const janus = await janusOptions(settings, images, folder);
+  const janus = await janusOptions(program, settings, images, folder);
   return { folder, docker: { host: dockerHost, images, gateway: folder }, ...(janus ? { janus } : {}) };
 }
 
 async function janusOptions(
+  program: 's2cs' | 's2ds',
   settings: ProxySettings,
   images: NonNullable<RunnerOptions['janus']>['images'],
   folder: string,
@@ -29,7 +34,8 @@ async function janusOptions(
   if (user === undefined || !password?.expose().length || janusInstance === undefined || !volume) {
     throw new SciStreamError(
       'BAD_FORMAT',
-      '--janus-url needs --janus-user, --janus-instance, --janus-volume and, in the environment, SCISTREAM_S2CS_JANUS_PASSWORD.',
+      '--janus-url needs --janus-user, --janus-instance, --janus-volume and, in the environment, ' +
+        `${janusPasswordVariable(program)}.`,
     );
   }
   const ca = janusCa === undefined ? undefined : await readable('--janus-ca', janusCa, readFile(janusCa, 'utf8'));

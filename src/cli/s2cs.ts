@@ -59,7 +59,7 @@ const program = proxying(relaying(new Command('s2cs')))
 
 /** As the data server will have them. Throws BAD_FORMAT for what it would refuse. */
 async function typesFor(config: S2csConfig, logger: Logger): Promise<DataServerTypes> {
-  const runners = await runnerOptions(config, path.join(config.stateDir, agentSocket));
+  const runners = await runnerOptions('s2cs', config, path.join(config.stateDir, agentSocket));
   const types = new DataServerTypes(createRunners({ ...runners, logger }), config);
   const chosen = types.find(config.type);
   if (config.legacyStunnelPeer) assertLegacyPeer(chosen);

@@ -54,7 +54,7 @@ async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
   await using scope = new Scope();
   const socket = await claimSocket(config.socket, scope);
   const engines = { ...config, idleTimeoutMs: config.idleTimeout };
-  const runners = await runnerOptions(config, config.socket);
+  const runners = await runnerOptions('s2ds', config, config.socket);
   const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, types: config, logger }));
   await agent.restore();
   const identity = { version, name, listenerIp, portRange, managed, settings: describeSettings(config) };

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { SciStreamError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
-import { flag, parsed } from './load.js';
+import { flag, parsed, variableName } from './load.js';
 
 /** Used when none is named. There is no official one of stunnel: sites make their own. */
 export const defaultImages = { haproxy: 'haproxy:3.2', nginx: 'nginx:1.28', stunnel: 'stunnel:5' } as const;
@@ -51,6 +51,11 @@ export function proxyTexts(
     janusUrl: janusUrl?.href,
     janusVolume: janusVolume && `${janusVolume.folder}:${janusVolume.seenAs}`,
   };
+}
+
+/** The variable in which a program finds the password. */
+export function janusPasswordVariable(program: string): string {
+  return variableName(`SCISTREAM_${program.toUpperCase()}_`, 'janusPassword');
 }
 
 function parseUrl(text: string): URL {

@@ -76,16 +76,13 @@ export class ControlServer {
     const agent = await LocalAgent.start(options);
     try {
       const facility = await describeFacility(options, agent);
-      const ending = (done: Promise<void>): void => {
-        done.catch((error: unknown) => {
+      agent.onLost = () => {
+        facility.sessions.failEmbedded(agentGone).catch((error: unknown) => {
           logger.error({ reason: messageOf(error) }, 'sessions of the lost data server could not be ended');
         });
       };
-      agent.onLost = () => {
-        ending(facility.sessions.failEmbedded(agentGone));
-      };
       agent.onBack = () => {
-        ending(facility.sessions.reconcile(agentGone));
+        void facility.sessions.reconcile(agentGone);
       };
       await facility.sessions.restore();
       const rpc = await RpcServer.listen({

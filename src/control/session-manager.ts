@@ -1,5 +1,7 @@
+import { Backoff } from '../core/backoff.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
+import { keepTrying, Retries } from '../core/retry.js';
 import type { Logger } from '../observe/logger.js';
 import type { Role } from '../core/identity.js';
 import { isFinal } from '../core/session.js';
@@ -19,6 +21,9 @@ export interface ManagerOptions extends Pick<SessionContext, 'gateway' | 'clock'
   maxSessions: number;
   logger: Logger;
 }
+
+const firstReconcileMs = 100;
+const longestReconcileMs = 10_000;
 
 /** What a caller asks for; every field has been checked. */
 export interface SessionRequest {
@@ -53,13 +58,18 @@ export class SessionManager {
   readonly #context: SessionContext;
   readonly #sessions = new Map<string, Session>();
   readonly #rendezvous: Rendezvous;
+  /** What is still tried, until all sessions have been released. */
+  readonly #retries: Retries;
+  /** Aborts when the agent is lost that is there now. */
+  #agentLost = new AbortController();
   #draining = false;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
+    this.#retries = new Retries(options.clock);
     this.#context = {
       ...options,
-      releaseReserved: (id) => returnPorts(id, options),
+      releaseReserved: (id) => returnPorts(id, { ...options, retries: this.#retries }),
       onChange: (session) => {
         this.observers.changed(session);
       },
@@ -152,15 +162,30 @@ export class SessionManager {
 
   /** The agent has gone, and the streams that lived in it. */
   async failEmbedded(reason: string): Promise<void> {
+    this.#agentLost.abort();
+    this.#agentLost = new AbortController();
     const lost = this.#all.filter((session) => !outlivesAgent(session, this.#options.gateway));
     await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
   }
 
   /**
    * Another agent has taken over what it could: sessions of the rest are over, and what it carries for sessions that have
-   * ended without an agent is given back.
+   * ended without an agent is given back. It is tried until it succeeds, that agent is lost as well, or all is drained; never
+   * throws.
    */
-  async reconcile(reason: string): Promise<void> {
+  reconcile(reason: string): Promise<void> {
+    const { clock, logger } = this.#options;
+    return keepTrying(() => this.#reconcile(reason), {
+      clock,
+      backoff: new Backoff(firstReconcileMs, longestReconcileMs),
+      signal: AbortSignal.any([this.#agentLost.signal, this.#retries.signal]),
+      onFailure: (error) => {
+        logger.error({ reason: messageOf(error) }, 'sessions of the lost data server could not be ended yet');
+      },
+    });
+  }
+
+  async #reconcile(reason: string): Promise<void> {
     // Before it is asked, as sessions that get their ports meanwhile would not be in its answer.
     const held = this.#all.filter(({ ports }) => ports !== undefined);
     const found = await this.#options.gateway.list();
@@ -185,6 +210,7 @@ export class SessionManager {
     try {
       await this.#endAll((session) => session.end('release', 'server', 'the server is stopping', reason));
     } finally {
+      await this.#retries[Symbol.asyncDispose]();
       this.observers.close(stopping());
     }
   }

@@ -1,10 +1,10 @@
-import { systemClock } from './clock.js';
+import { systemClock, type Clock } from './clock.js';
 import { Deferred, orAborted } from './deferred.js';
 
 /** Resolves after so many milliseconds, or at once when `signal` aborts. Never keeps the process alive. */
-export async function passed(ms: number, signal: AbortSignal): Promise<void> {
+export async function passed(ms: number, signal: AbortSignal, clock: Clock = systemClock): Promise<void> {
   const over = new Deferred<void>();
-  const timer = systemClock.after(ms, over.resolve);
+  const timer = clock.after(ms, over.resolve);
   await orAborted(over.promise, signal).catch(() => undefined);
   timer[Symbol.dispose]();
 }

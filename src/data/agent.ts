@@ -3,7 +3,7 @@ import { show } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import type { PortRange } from '../core/port-range.js';
-import { Retries } from '../core/retries.js';
+import { Retries } from '../core/retry.js';
 import { Scope } from '../core/scope.js';
 import type { Logger } from '../observe/logger.js';
 import { securityOf, type Protection, type Transport } from '../core/protection.js';

@@ -1,5 +1,5 @@
 import { messageOf } from '../core/errors.js';
-import { Retries } from '../core/retries.js';
+import { Retries } from '../core/retry.js';
 import type { Logger } from '../observe/logger.js';
 import type { PortLease } from './ports.js';
 import type { Records } from './records.js';

@@ -80,6 +80,28 @@ describe('port pool', () => {
     expect(pool.free).toBe(10);
   });
 
+  it('counts ports of an agent with another range as held, not as missing from this one', async () => {
+    const pool = new PortPool('127.0.0.1', range, allFree);
+    const outside = pool.claim(Array.from({ length: 11 }, (_, index) => 5200 + index));
+    expect(pool.free).toBe(10);
+    expect(() => pool.claim([5210])).toThrow('reserved already');
+    const partly = pool.claim([5109, 5110]);
+    expect(pool.free).toBe(9);
+    const { ports } = await pool.reserve(9);
+    expect(ports).not.toContain(5109);
+    expect(pool.free).toBe(0);
+    for (const lease of [outside, partly]) lease[Symbol.dispose]();
+    expect(pool.free).toBe(1);
+  });
+
+  it('has never less than no ports, however many another agent had of those that the system chooses', () => {
+    const pool = new PortPool('127.0.0.1', { kind: 'system' }, allFree);
+    const lease = pool.claim(Array.from({ length: pool.total + 1 }, (_, index) => 10_000 + index));
+    expect(pool.free).toBe(0);
+    lease[Symbol.dispose]();
+    expect(pool.free).toBe(pool.total);
+  });
+
   it('takes different ports from the system, each really free', async () => {
     const pool = new PortPool('127.0.0.1', { kind: 'system' });
     const { ports } = await pool.reserve(20);

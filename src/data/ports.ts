@@ -31,7 +31,9 @@ export class PortPool {
   }
 
   get free(): number {
-    return this.total - this.#taken.size;
+    // An agent before this one may have had another range: what was claimed from there takes nothing from this one.
+    const taken = [...this.#taken].filter((port) => inRange(this.#range, port));
+    return Math.max(0, this.total - taken.length);
   }
 
   /**

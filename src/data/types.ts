@@ -1,3 +1,5 @@
+import { Cached } from '../core/cached.js';
+import { systemClock, type Clock } from '../core/clock.js';
 import { show } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { findNamed, knownNames, type Named } from '../core/named.js';
@@ -30,13 +32,18 @@ const rows: readonly TypeRow[] = [
   { name: 'mock', engine: 'mock', runner: 'embedded', aliases: [] },
 ];
 
+/** Milliseconds for which the answer of a check holds: every caller of GetFacility could have ten programs started else. */
+const availableMs = 10_000;
+/** What was missing may just have been installed. */
+const unavailableMs = 3_000;
+
 export interface DataServerType extends Named {
   readonly engine: string;
   readonly runner: keyof Runners;
   readonly engineKind: EngineKind;
   /** Runs its programs, which the next agent can take over when this one dies; absent for what works in the agent itself. */
   readonly programs?: ProgramRunner;
-  /** Whether it can run here; never throws. */
+  /** Whether it can run here, as found out in the last seconds; never throws. */
   readonly check: () => Promise<Availability>;
 }
 
@@ -55,9 +62,9 @@ export function securitiesOf({ engineKind }: DataServerType): Security[] {
 export class DataServerTypes {
   readonly all: readonly DataServerType[];
 
-  constructor(runners: Runners, { legacyStunnelPeer }: TypeSettings) {
+  constructor(runners: Runners, { legacyStunnelPeer }: TypeSettings, clock: Clock = systemClock) {
     const proxies = proxiesFor(legacyStunnelPeer);
-    this.all = rows.map((row) => typeOf(row, runners, proxies));
+    this.all = rows.map((row) => typeOf(row, runners, proxies, clock));
   }
 
   /** The type of that name or alias, in any case. Throws BAD_FORMAT listing the known ones. */
@@ -69,7 +76,7 @@ export class DataServerTypes {
   }
 }
 
-function typeOf(row: TypeRow, runners: Runners, proxies: Proxies): DataServerType {
+function typeOf(row: TypeRow, runners: Runners, proxies: Proxies, clock: Clock): DataServerType {
   const { name, aliases, engine } = row;
   if (row.runner === 'embedded') {
     const runner = runners.embedded;
@@ -78,9 +85,14 @@ function typeOf(row: TypeRow, runners: Runners, proxies: Proxies): DataServerTyp
   }
   const runner = runners[row.runner];
   const kind = proxies[row.engine];
+  const availability = new Cached(
+    () => runner.check(kind.program),
+    ({ available }) => (available ? availableMs : unavailableMs),
+    clock,
+  );
   return {
     ...{ name, aliases, engine, runner: row.runner, programs: runner },
     engineKind: externalProxy(kind, runner),
-    check: () => runner.check(kind.program),
+    check: () => availability.get(),
   };
 }

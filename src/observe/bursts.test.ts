@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Clock } from '../core/clock.js';
+import { HandClock } from '../../test/support/hand-clock.js';
 import { Bursts } from './bursts.js';
 
 describe('Bursts', () => {
@@ -9,12 +9,12 @@ describe('Bursts', () => {
     const bursts = new Bursts<string>((example, leftOut) => lines.push(`${example} and ${leftOut} more`), clock);
     for (const example of ['one', 'two', 'three', 'four']) bursts.add(example);
     expect(lines).toEqual(['one and 0 more']);
-    clock.fire();
+    clock.pass(5_000);
     expect(lines).toEqual(['one and 0 more', 'four and 2 more']);
     bursts.add('five');
     expect(lines).toHaveLength(2);
-    clock.fire();
-    clock.fire();
+    clock.pass(5_000);
+    clock.pass(5_000);
     bursts.add('six');
     expect(lines.slice(2)).toEqual(['five and 0 more', 'six and 0 more']);
   });
@@ -30,28 +30,3 @@ describe('Bursts', () => {
     expect(clock.armed).toBe(0);
   });
 });
-
-/** Time that passes by hand. */
-class HandClock implements Clock {
-  readonly #actions = new Set<() => void>();
-
-  get armed(): number {
-    return this.#actions.size;
-  }
-
-  now(): number {
-    return 0;
-  }
-
-  after(_ms: number, action: () => void): Disposable {
-    this.#actions.add(action);
-    return { [Symbol.dispose]: () => this.#actions.delete(action) };
-  }
-
-  fire(): void {
-    for (const action of [...this.#actions]) {
-      this.#actions.delete(action);
-      action();
-    }
-  }
-}

@@ -3,10 +3,9 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { plainEnvironment } from '../config/load.js';
 import { errnoOf } from '../core/errors.js';
+import { Lines } from './lines.js';
 import { sendSignal } from './processes.js';
 
-/** Characters of a line; what is longer is cut into several. */
-const longestLine = 4_096;
 /** Characters of what a program prints that are kept until it ends. */
 const keptOutput = 65_536;
 
@@ -85,23 +84,14 @@ export async function runToEnd(
   return { command, code, timedOut, output };
 }
 
-/** Reads a stream to its end and hands out its lines, those without text left out. */
+/** Reads a stream to its end and hands out its lines. */
 export function eachLine(stream: Readable, handle: (line: string) => void): void {
-  let rest = '';
-  const take = (line: string): void => {
-    for (let text = line.trimEnd(); text !== ''; text = text.slice(longestLine)) handle(text.slice(0, longestLine));
-  };
+  const lines = new Lines(handle);
   stream.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    lines.forEach(take);
-    if (rest.length < longestLine) return;
-    const whole = rest.length - (rest.length % longestLine);
-    take(rest.slice(0, whole));
-    rest = rest.slice(whole);
+    lines.push(text);
   });
   stream.once('close', () => {
-    take(rest);
+    lines.end();
   });
   // A stream that breaks is closed as well.
   stream.on('error', () => undefined);

@@ -32,4 +32,18 @@ describe('s2ds started by hand', () => {
       failsInOneSentence('s2ds', ['--socket', `${dir}/${'x'.repeat(120)}`], { code: 2, says: /too long .*--socket/ }),
     ]);
   });
+
+  it('names its own variable for the password of Janus, as s2cs names that of s2cs', async () => {
+    const janus = ['--janus-url', 'https://127.0.0.1:1'];
+    const socket = path.join(await temporaryDir(), 's2ds.sock');
+    const stateDir = path.join(await temporaryDir(), 'state');
+    await failsInOneSentence('s2ds', ['--socket', socket, ...janus], {
+      code: 2,
+      says: /--janus-url needs .* SCISTREAM_S2DS_JANUS_PASSWORD\./,
+    });
+    await failsInOneSentence('s2cs', ['--state-dir', stateDir, '--check', ...janus], {
+      code: 2,
+      says: /--janus-url needs .* SCISTREAM_S2CS_JANUS_PASSWORD\./,
+    });
+  });
 });

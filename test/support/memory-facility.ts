@@ -8,7 +8,7 @@ import { SessionManager } from '../../src/control/session-manager.js';
 import { TrafficFeed } from '../../src/control/traffic.js';
 import { controlV1 } from '../../src/control/v1/index.js';
 import { controlV2 } from '../../src/control/v2/index.js';
-import { systemClock } from '../../src/core/clock.js';
+import { systemClock, type Clock } from '../../src/core/clock.js';
 import type { Security } from '../../src/core/protection.js';
 import { Agent } from '../../src/data/agent.js';
 import { dataService } from '../../src/data/service.js';
@@ -45,6 +45,8 @@ export interface MemoryOptions {
   pskOnly?: boolean;
   pskFromUid?: boolean;
   enforceV1Rate?: boolean;
+  /** Of the control server. */
+  clock?: Clock;
   /** Lets a test decide when a call to the data server is answered. */
   beforeDataCall?: () => Promise<unknown>;
   /** Told of every watch at the data server: 1 when it is opened, -1 when it has ended. */
@@ -78,7 +80,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
     enforceV1Rate = false,
     beforeDataCall,
   } = options;
-  const { onDataWatch = () => undefined } = options;
+  const { onDataWatch = () => undefined, clock = systemClock } = options;
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => void logged.push(line) });
   const listenerIp = '127.0.0.1';
@@ -111,13 +113,13 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
   const gateway = new Gateway(createClient(DataService, dataTransport), 'mock', []);
   const limits = { maxSessions: 1000, setupTimeoutMs: 60_000 };
   const record = (transition: SessionTransition): void => void transitions.push(transition);
-  const sessions = new SessionManager({ gateway, clock: systemClock, record, logger, ...limits });
+  const sessions = new SessionManager({ gateway, clock, record, logger, ...limits });
   const facility = {
     version: '0.0.0',
     gateway,
     gatewayName: 'memory',
     sessions,
-    traffic: new TrafficFeed({ gateway, clock: systemClock, logger }),
+    traffic: new TrafficFeed({ gateway, clock, logger }),
     security,
     pskOnly,
     pskFromUid,

@@ -1,7 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { systemClock, type Clock } from '../../core/clock.js';
 import { formatEndpoint, type Endpoint } from '../../core/endpoint.js';
 import { messageOf, SciStreamError } from '../../core/errors.js';
+import { passed } from '../../core/passed.js';
 import type { Logger } from '../../observe/logger.js';
 import type { Targets } from './engine.js';
 
@@ -9,53 +11,81 @@ import type { Targets } from './engine.js';
 const refreshMs = 30_000;
 
 type Addresses = readonly (readonly Endpoint[])[];
+/** Puts new addresses in force; when it cannot, it is asked again after a while. */
+type OnChange = (addresses: Addresses) => void | Promise<void>;
+
+/** What a test puts in place of the system's. */
+interface Surroundings {
+  readonly clock: Clock;
+  readonly lookUp: (targets: readonly Targets[]) => Promise<Addresses>;
+}
 
 /** Targets with their names looked up, again and again while they are in use. The loops know addresses only. */
 export class ResolvedTargets implements Disposable {
   readonly #targets: readonly Targets[];
-  readonly #onChange: (addresses: Addresses) => void;
+  readonly #onChange: OnChange;
+  readonly #surroundings: Surroundings;
   #addresses: Addresses;
-  #timer: NodeJS.Timeout | undefined;
+  #stop: AbortController | undefined;
 
-  private constructor(targets: readonly Targets[], addresses: Addresses, onChange: (addresses: Addresses) => void) {
+  private constructor(targets: readonly Targets[], addresses: Addresses, onChange: OnChange, around: Surroundings) {
     this.#targets = targets;
     this.#addresses = addresses;
     this.#onChange = onChange;
+    this.#surroundings = around;
   }
 
   /** Throws CONN_ERROR when a name means nothing. */
   static async resolve(
     targets: readonly Targets[],
-    onChange: (addresses: Addresses) => void,
+    onChange: OnChange,
+    { clock = systemClock, lookUp = lookUpAll }: Partial<Surroundings> = {},
   ): Promise<ResolvedTargets> {
-    return new ResolvedTargets(targets, await lookUpAll(targets), onChange);
+    return new ResolvedTargets(targets, await lookUp(targets), onChange, { clock, lookUp });
   }
 
+  /** Those in force, or being put in force. */
   get addresses(): Addresses {
     return this.#addresses;
   }
 
   keepFresh(logger: Logger): void {
     if (this.#targets.flat().every(({ host }) => isIP(host) !== 0)) return;
-    this.#timer = setInterval(() => {
-      this.#refresh().catch((error: unknown) => {
-        logger.warn({ reason: messageOf(error) }, 'a target name cannot be looked up; its last address stays in use');
-      });
-    }, refreshMs);
-    this.#timer.unref();
+    this.#stop = new AbortController();
+    void this.#follow(logger, this.#stop.signal);
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stop?.abort();
   }
 
-  async #refresh(): Promise<void> {
-    const addresses = await lookUpAll(this.#targets);
+  async #follow(logger: Logger, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await passed(refreshMs, signal, this.#surroundings.clock);
+      if (signal.aborted) return;
+      try {
+        await this.#refresh(signal);
+      } catch (error) {
+        logger.warn(
+          { reason: messageOf(error) },
+          'addresses of target names could not be renewed; the last ones stay in use for now',
+        );
+      }
+    }
+  }
+
+  async #refresh(signal: AbortSignal): Promise<void> {
+    const addresses = await this.#surroundings.lookUp(this.#targets);
     // Resolvers change the order with every answer.
-    if (this.#timer === undefined || sorted(addresses) === sorted(this.#addresses)) return;
+    if (signal.aborted || sorted(addresses) === sorted(this.#addresses)) return;
+    const before = this.#addresses;
     this.#addresses = addresses;
-    this.#onChange(addresses);
+    try {
+      await this.#onChange(addresses);
+    } catch (error) {
+      this.#addresses = before;
+      throw error;
+    }
   }
 }
 

@@ -1,8 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
+import { Lines } from '../lines.js';
 
 const headerLength = 8;
-/** A program that never ends its line must not fill our memory. */
-const longestLine = 8192;
 
 /**
  * Lines out of the Engine's log stream, where standard output and error alternate in frames: one byte for the stream, three
@@ -10,7 +9,7 @@ const longestLine = 8192;
  */
 export class LogLines {
   readonly #onLine: (line: string) => void;
-  readonly #streams = new Map<number, { decoder: StringDecoder; line: string }>();
+  readonly #streams = new Map<number, { decoder: StringDecoder; lines: Lines }>();
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(onLine: (line: string) => void) {
@@ -29,27 +28,19 @@ export class LogLines {
     this.#rest = data;
   }
 
-  /** No more will come: what stands without a line's end is a line too. */
+  /** No more will come. */
   end(): void {
-    for (const stream of this.#streams.values()) this.#emit(stream.line + stream.decoder.end());
+    for (const { decoder, lines } of this.#streams.values()) {
+      lines.push(decoder.end());
+      lines.end();
+    }
     this.#streams.clear();
     this.#rest = Buffer.alloc(0);
   }
 
   #take(id: number, payload: Buffer): void {
-    const stream = this.#streams.get(id) ?? { decoder: new StringDecoder('utf8'), line: '' };
+    const stream = this.#streams.get(id) ?? { decoder: new StringDecoder('utf8'), lines: new Lines(this.#onLine) };
     this.#streams.set(id, stream);
-    const lines = (stream.line + stream.decoder.write(payload)).split('\n');
-    stream.line = lines.pop() ?? '';
-    for (const line of lines) this.#emit(line);
-    if (stream.line.length > longestLine) {
-      this.#emit(stream.line);
-      stream.line = '';
-    }
-  }
-
-  #emit(line: string): void {
-    const text = line.trimEnd();
-    if (text !== '') this.#onLine(text);
+    stream.lines.push(stream.decoder.write(payload));
   }
 }

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { adoptedProcess } from '../../../src/data/runners/process/main-process.js';
+import { Supervised } from '../../../src/data/runners/process/supervised.js';
 import type { Job } from '../../../src/data/runners/runner.js';
 import { until } from '../../../src/core/until.js';
 import { groupMembers, identityOf, inspect, sendSignal } from '../../../src/platform/processes.js';
@@ -113,26 +115,51 @@ describe.runIf(able)('after a crash of the agent', () => {
   });
 });
 
+/** A group of two that has the id of the process of which a record in the job's folder tells. */
+async function strangers({ place: { folder } }: Job) {
+  const leader = new Program('setsid', ['sh', '-c', 'sleep 600 > /dev/null 2>&1 & echo up; wait']);
+  await leader.shows(/up/);
+  const pid = leader.process.pid ?? 0;
+  const member = (await groupMembers(pid)).find((info) => info.pid !== pid)?.pid ?? 0;
+  onTestFinished(() => void sendSignal(member, 'SIGKILL'));
+  const record = { pid, identity: `another-boot/${inspect(pid)?.startTicks ?? 0}`, command: '/bin/sleep' };
+  const writeRecord = () => writeFile(`${folder}/process.json`, JSON.stringify(record));
+  await writeRecord();
+  const alive = () => [pid, member].map((id) => identityOf(id) !== undefined);
+  return { leader, record, writeRecord, alive };
+}
+
 describe('a record', () => {
   it('of a process that has ended never leads to another one with its id', async () => {
     const bench = await Workbench.make();
     const job = await bench.script('');
-    const stranger = new Program('setsid', ['sh', '-c', 'sleep 600 > /dev/null 2>&1 & echo up; wait']);
-    await stranger.shows(/up/);
-    const pid = stranger.process.pid ?? 0;
-    const record = { pid, identity: `another-boot/${inspect(pid)?.startTicks ?? 0}`, command: '/bin/sleep' };
-    await writeFile(`${job.place.folder}/process.json`, JSON.stringify(record));
+    const { leader, writeRecord, alive } = await strangers(job);
     expect(await bench.runner.adopt(job)).toBeUndefined();
-    // Once its leader has gone, the stranger's group is known by where it runs.
-    const members = await groupMembers(pid);
-    const left = members.filter((member) => member.pid !== pid);
-    onTestFinished(() => {
-      for (const member of left) sendSignal(member.pid, 'SIGKILL');
-    });
-    await stranger.kill('SIGKILL');
-    await writeFile(`${job.place.folder}/process.json`, JSON.stringify(record));
+    expect(alive()).toEqual([true, true]);
+    // Once its leader has gone, the strangers' group is known by where it runs.
+    await leader.kill('SIGKILL');
+    await writeRecord();
     expect(await bench.runner.adopt(job)).toBeUndefined();
-    expect(left.map((member) => identityOf(member.pid) !== undefined)).toEqual([true]);
+    expect(alive()).toEqual([false, true]);
+  });
+
+  it('of a process that ends after it was adopted does neither', async () => {
+    const bench = await Workbench.make();
+    const job = await bench.script('');
+    const { leader, record, writeRecord, alive } = await strangers(job);
+    const { folder } = job.place;
+    const end = async (): Promise<void> => {
+      const main = adoptedProcess(record.pid, record.identity);
+      const adopted = new Supervised({ main, name: 'sleep', folder, graceMs: 1_000, logger: bench.log.logger });
+      expect(await adopted.ended).toMatch(/^it ended/);
+      expect(existsSync(`${folder}/process.json`)).toBe(false);
+    };
+    await end();
+    expect(alive()).toEqual([true, true]);
+    await leader.kill('SIGKILL');
+    await writeRecord();
+    await end();
+    expect(alive()).toEqual([false, true]);
   });
 
   it('that is not one is ignored', async () => {

@@ -36,11 +36,7 @@ export class ProxyForwarder implements Forwarder {
 
   async update(targets: readonly Targets[]): Promise<void> {
     const { logger } = this.#options;
-    const resolved = await ResolvedTargets.resolve(targets, () => {
-      this.#apply(resolved).catch((error: unknown) => {
-        logger.warn({ reason: messageOf(error) }, 'the proxy did not take a new address of a target');
-      });
-    });
+    const resolved = await ResolvedTargets.resolve(targets, () => this.#apply(resolved));
     // From here on, new addresses of the old targets are of no interest, unless the new ones cannot be had.
     this.#targets?.[Symbol.dispose]();
     try {

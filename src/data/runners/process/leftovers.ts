@@ -9,8 +9,8 @@ import type { ProcessRecord } from './record.js';
 const longestName = 15;
 
 /**
- * Ends what a program has left whose main process died while no agent was there: nginx's workers would serve on. Throws
- * TIMEOUT when it cannot be ended.
+ * Ends what a program of an earlier agent has left whose main process is dead: nginx's workers would serve on. Throws TIMEOUT
+ * when it cannot be ended.
  */
 export async function endLeftovers(record: ProcessRecord, folder: string): Promise<void> {
   await until(`The end of what ${record.command} has left`, killedWithinMs, async () => {

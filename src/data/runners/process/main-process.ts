@@ -2,8 +2,10 @@ import { Socket } from 'node:net';
 import { Deferred, orAborted } from '../../../core/deferred.js';
 import type { Logger } from '../../../observe/logger.js';
 import { eachLine, type Launched } from '../../../platform/launch.js';
-import { identityOf } from '../../../platform/processes.js';
+import { endGroup, identityOf } from '../../../platform/processes.js';
 import { lastWords } from '../words.js';
+import { endLeftovers } from './leftovers.js';
+import { readRecord } from './record.js';
 
 /** Milliseconds between two looks at a process that is not our child, and so does not tell us of its end. */
 const pollMs = 500;
@@ -16,6 +18,8 @@ export interface MainProcess {
   /** Resolves when it does not run any more. */
   readonly exited: Promise<void>;
   isRunning(): boolean;
+  /** Ends what it has left of its group, once it has ended. `folder` has its record. */
+  endRest(folder: string): Promise<void>;
   /** How it ended; to be asked after its end, and that of its children, who may hold its last lines. */
   reason(): Promise<string>;
 }
@@ -51,7 +55,7 @@ export function startedProcess({ child, pid }: Launched, logger: Logger): MainPr
     return `it ended with exit code ${child.exitCode ?? 'unknown'}${words === '' ? '' : `: ${words}`}`;
   };
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
-  return { pid, exited: exited.promise, isRunning, reason };
+  return { pid, exited: exited.promise, isRunning, endRest: () => endGroup(pid), reason };
 }
 
 /** One that an earlier agent has started: not our child, so that nobody tells us how it ends. */
@@ -70,7 +74,12 @@ export function adoptedProcess(pid: number, identity: string): MainProcess {
       // There was no descriptor to look: the next look tells.
     }
   }, pollMs).unref();
+  // Its end is noticed late: the id may be that of a stranger's group by then.
+  const endRest = async (folder: string): Promise<void> => {
+    const record = await readRecord(folder);
+    if (record) await endLeftovers(record, folder);
+  };
   const reason = (): Promise<string> =>
     Promise.resolve('it ended; an earlier agent had started it, so nobody knows its exit code');
-  return { pid, exited: exited.promise, isRunning, reason };
+  return { pid, exited: exited.promise, isRunning, endRest, reason };
 }

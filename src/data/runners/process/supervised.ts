@@ -2,7 +2,7 @@ import { Deferred } from '../../../core/deferred.js';
 import { SciStreamError, toSciStreamError } from '../../../core/errors.js';
 import { until } from '../../../core/until.js';
 import type { Logger } from '../../../observe/logger.js';
-import { endGroup, killedWithinMs, sendSignal } from '../../../platform/processes.js';
+import { killedWithinMs, sendSignal } from '../../../platform/processes.js';
 import type { Running } from '../runner.js';
 import type { MainProcess } from './main-process.js';
 import { removeRecord } from './record.js';
@@ -53,7 +53,7 @@ export class Supervised implements Running {
   async #clearUp(): Promise<void> {
     const { main, folder } = this.#options;
     await main.exited;
-    await endGroup(main.pid);
+    await main.endRest(folder);
     await removeRecord(folder);
   }
 
