@@ -112,7 +112,7 @@ export class LocalAgent {
 
   async #adopt(): Promise<boolean> {
     if (!(await isServed(this.#socket))) return false;
-    const info = await this.client.info({});
+    const info = await this.client.info({ brief: true });
     const { reservations } = await this.client.list({});
     const differences = agentDifferences(info, reservations.length, this.#options);
     if (differences.length === 0) {
@@ -141,7 +141,7 @@ export class LocalAgent {
 
   async #end(): Promise<void> {
     try {
-      const { pid, managed } = await this.client.info({});
+      const { pid, managed } = await this.client.info({ brief: true });
       if (!managed) return;
       await this.client.shutdown({});
       await until(`The end of the data server (process ${pid})`, stopTimeoutMs, () => !isRunning(pid));

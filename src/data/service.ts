@@ -85,7 +85,7 @@ export function dataService(
         await passed(pause, signal);
       }
     },
-    async info() {
+    async info({ brief }) {
       const { version, name, listenerIp, managed, settings } = identity;
       return create(InfoResponseSchema, {
         version,
@@ -95,7 +95,7 @@ export function dataService(
         portRange: formatPortRange(identity.portRange),
         portsTotal: agent.ports.total,
         portsFree: agent.ports.free,
-        types: await Promise.all(agent.types.all.map(describe)),
+        types: brief ? [] : await Promise.all(agent.types.all.map(describe)),
         managed,
         settings: { ...settings },
       });

@@ -119,10 +119,12 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
     const { runner } = await setUp();
     const prepared = await prepare(runner, (await saying('hello')).address);
     await run(runner, prepared);
-    const connections = 500;
-    for (let index = 0; index < connections; index++) expect(await hear(prepared.address)).toBe('hello');
     const logged = (): number => prepared.log.filter((line) => line.includes(' data data/target ')).length;
-    await until('every connection is logged', 10_000, () => logged() >= connections);
+    // HAProxy drops what a full pipe has no room for, and a loaded Engine may read it late: it is never full here.
+    for (let connections = 1; connections <= 500; connections++) {
+      expect(await hear(prepared.address)).toBe('hello');
+      if (connections % 50 === 0) await until('every connection is logged', 10_000, () => logged() >= connections);
+    }
   });
 
   it('signals the program, which can read what was written in the meantime', async () => {
