@@ -1,13 +1,15 @@
 // A Docker Engine for tests, in a folder of its own, with images of the proxies that are installed here: no registry is asked.
-//   sudo node scripts/docker-engine.js start DIR    prints its address
+//   sudo node scripts/docker-engine.js start DIR [--next]    prints its address; --next: also images tagged "next" with
+//       the versions of the next Debian release
 //   sudo node scripts/docker-engine.js stop DIR     ends it and removes the folder
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
+import { unpackNextDebian } from './next-debian.js';
 
 const run = promisify(execFile);
 
@@ -24,8 +26,8 @@ const images = {
   stunnel: ['/usr/bin/stunnel4'],
 };
 
-const [command, folder] = process.argv.slice(2);
-if (folder === undefined) throw new Error('Usage: docker-engine.js start|stop DIR');
+const [command, folder, next] = process.argv.slice(2);
+if (folder === undefined) throw new Error('Usage: docker-engine.js start|stop DIR [--next]');
 const dir = path.resolve(folder);
 const socket = path.join(dir, 'docker.sock');
 /** The machine's own daemon.json is not for this one. */
@@ -58,7 +60,10 @@ async function start() {
   const skeleton = await rootFiles;
   await Promise.race([
     ended,
-    Promise.all(Object.entries(images).map(([name, files]) => importImage(docker, name, files, skeleton))),
+    Promise.all([
+      ...Object.entries(images).map(([name, files]) => importImage(docker, name, files, skeleton)),
+      ...(next === '--next' ? [importNext(docker, skeleton)] : []),
+    ]),
   ]);
   daemon.unref();
 }
@@ -105,11 +110,29 @@ async function importImage(docker, name, files, skeleton) {
   const programs = files.filter((file) => /\/s?bin\/|\.so$/.test(file));
   const libraries = [...(await librariesOf(programs)), ...(await loadedLate())];
   const members = [...new Set([...files, ...libraries])].map((file) => file.slice(1));
-  const tar = spawn('tar', ['-C', '/', '--dereference', '-c', ...members, '-C', skeleton, '.'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  await importFiles(docker, ['-C', '/', '--dereference', ...members, '-C', skeleton, '.'], name, 'latest');
+}
+
+/** One image with all three programs, under three names. */
+async function importNext(docker, skeleton) {
+  const root = await unpackNextDebian(path.join(dir, 'next'), ['haproxy', 'nginx', 'libnginx-mod-stream', 'stunnel4']);
+  // What packages would make when they are installed.
+  for (const name of ['bin', 'lib', 'lib64', 'sbin']) await symlink(`usr/${name}`, path.join(root, name));
+  const enabled = path.join(root, 'etc/nginx/modules-enabled');
+  await mkdir(enabled, { recursive: true });
+  await writeFile(path.join(enabled, '50-mod-stream.conf'), 'load_module modules/ngx_stream_module.so;\n');
+  const [first, ...others] = Object.keys(images);
+  await cp(skeleton, root, { recursive: true });
+  await importFiles(docker, ['-C', root, '.'], first, 'next');
+  const image = docker.getImage(`scistream-test/${first}:next`);
+  for (const name of others) await image.tag({ repo: `scistream-test/${name}`, tag: 'next' });
+}
+
+/** `members` as tar takes them. */
+async function importFiles(docker, members, name, tag) {
+  const tar = spawn('tar', ['-c', ...members], { stdio: ['ignore', 'pipe', 'inherit'] });
   const packed = once(tar, 'exit');
-  const progress = await docker.importImage(tar.stdout, { repo: `scistream-test/${name}`, tag: 'latest' });
+  const progress = await docker.importImage(tar.stdout, { repo: `scistream-test/${name}`, tag });
   await new Promise((resolve, reject) => {
     docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve()));
   });

@@ -15,7 +15,7 @@ import { Reservation, type Change } from './reservation.js';
 import { Records, type ReservationRecord } from './records.js';
 import type { ProgramRunner } from './runners/runner.js';
 import { createRunners, type RunnerOptions } from './runners/registry.js';
-import { DataServerTypes, securitiesOf, type DataServerType, type TypeSettings } from './types.js';
+import { DataServerTypes, limitsRate, securitiesOf, type DataServerType, type TypeSettings } from './types.js';
 
 export interface AgentOptions {
   /** Where the data listeners are opened. */
@@ -109,7 +109,7 @@ export class Agent implements AsyncDisposable {
     const { role, transport, maxRate } = options;
     const type = this.types.find(options.type);
     const protection = protectionFor(type, options);
-    assertCapable(type, maxRate);
+    await assertCapable(type, maxRate);
     const lease = await this.ports.reserve(options.numListeners, options.preferredPorts);
     const stream = { id: newId(), role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease);
@@ -126,7 +126,7 @@ export class Agent implements AsyncDisposable {
 
   async update(id: string, change: Change): Promise<Reservation> {
     const reservation = this.find(id);
-    if (change.maxRate !== undefined) assertCapable(reservation.type, change.maxRate);
+    if (change.maxRate !== undefined) await assertCapable(reservation.type, change.maxRate);
     await reservation.update(change);
     await this.#record(reservation);
     return reservation;
@@ -253,13 +253,14 @@ function newId(): string {
   return randomBytes(8).toString('hex');
 }
 
-function assertCapable(type: DataServerType, maxRate: number): void {
-  if (maxRate > 0 && !type.engineKind.capabilities.rate) {
-    throw new SciStreamError(
-      'NOT_IMPLEMENTED',
-      `Data server type ${type.name} cannot limit the rate; ask without one.`,
-    );
-  }
+async function assertCapable(type: DataServerType, maxRate: number): Promise<void> {
+  if (maxRate === 0 || (await limitsRate(type))) return;
+  const { rate } = type.engineKind.capabilities;
+  const since = typeof rate === 'object' ? `, which takes ${type.engine} ${rate.from}` : '';
+  throw new SciStreamError(
+    'NOT_IMPLEMENTED',
+    `Data server type ${type.name} cannot limit the rate${since}; ask without one.`,
+  );
 }
 
 function protectionFor(

@@ -20,7 +20,7 @@ import {
 import type { Agent } from './agent.js';
 import type { ConnectionInfo, Counters } from './engines/engine.js';
 import type { Reservation } from './reservation.js';
-import { securitiesOf, type DataServerType } from './types.js';
+import { limitsRate, securitiesOf, type DataServerType } from './types.js';
 
 /** Between two answers of a watch, in milliseconds. */
 const usualIntervalMs = 1000;
@@ -120,7 +120,6 @@ function chosen(agent: Agent, id: string): readonly Reservation[] {
 async function describe(type: DataServerType) {
   const { name, aliases, engine, runner, engineKind, programs } = type;
   const availability = await type.check();
-  const { udp, rate } = engineKind.capabilities;
   return create(TypeInfoSchema, {
     name,
     aliases: [...aliases],
@@ -131,8 +130,8 @@ async function describe(type: DataServerType) {
     programVersion: availability.available ? (availability.version ?? '') : '',
     outlivesAgent: programs !== undefined,
     security: securitiesOf(type),
-    udp,
-    rate,
+    udp: engineKind.capabilities.udp,
+    rate: await limitsRate(type),
   });
 }
 

@@ -58,6 +58,15 @@ export function securitiesOf({ engineKind }: DataServerType): Security[] {
   return engineKind.capabilities.protection.map(securityOf);
 }
 
+/** Whether it can limit the rate here. Where the version of its program is not known, the program itself tells when it is started. */
+export async function limitsRate({ engineKind, check }: DataServerType): Promise<boolean> {
+  const { rate } = engineKind.capabilities;
+  if (typeof rate === 'boolean') return rate;
+  const availability = await check();
+  const version = availability.available ? /^\d+(?:\.\d+)+/.exec(availability.version ?? '')?.[0] : undefined;
+  return version === undefined || !isOlder(version, rate.from);
+}
+
 /** What a gateway node can forward with. */
 export class DataServerTypes {
   readonly all: readonly DataServerType[];
@@ -74,6 +83,10 @@ export class DataServerTypes {
     const known = knownNames(this.all);
     throw new SciStreamError('BAD_FORMAT', `${show(name)} is not a data server type; known are ${known}.`);
   }
+}
+
+function isOlder(version: string, other: string): boolean {
+  return version.localeCompare(other, 'en', { numeric: true }) < 0;
 }
 
 function typeOf(row: TypeRow, runners: Runners, proxies: Proxies, clock: Clock): DataServerType {

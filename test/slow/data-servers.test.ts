@@ -6,7 +6,14 @@ import Docker from 'dockerode';
 import { until } from '../../src/core/until.js';
 import { inspect } from '../../src/platform/processes.js';
 import type { DataServerOptions } from '../support/data-server.js';
-import { canRunDocker, dockerEngine } from '../support/docker.js';
+import {
+  canRunDocker,
+  dockerEngine,
+  engineArguments,
+  hasNextImages,
+  nextImages,
+  type TestEngine,
+} from '../support/docker.js';
 import { temporaryDir } from '../support/facility.js';
 import { startJanus, type JanusDouble } from '../support/janus/controller.js';
 import { Payload } from '../support/payload.js';
@@ -43,11 +50,17 @@ async function processes(): Promise<Setting> {
 }
 
 async function containers(): Promise<Setting> {
-  const { host, socket, images } = await dockerEngine();
-  const docker = new Docker({ socketPath: socket });
-  const named = Object.entries(images).flatMap(([engine, image]) => [`--${engine}-image`, image]);
+  return containersOf(await dockerEngine());
+}
+
+async function newerContainers(): Promise<Setting> {
+  return containersOf({ ...(await dockerEngine()), images: nextImages });
+}
+
+function containersOf(engine: TestEngine): Setting {
+  const docker = new Docker({ socketPath: engine.socket });
   return {
-    options: { args: ['--docker-host', host, ...named] },
+    options: { args: engineArguments(engine) },
     kill: async ({ id }) => {
       await docker.getContainer(`scistream-${id}`).kill();
     },
@@ -94,10 +107,11 @@ const types = [
   { type: 'relay', set: embedded },
   ...(installed ? engines.map((engine) => ({ type: `${engine}-process`, set: processes })) : []),
   ...(installed && canRunDocker() ? engines.map((engine) => ({ type: `${engine}-docker`, set: containers })) : []),
+  ...(hasNextImages() ? engines.map((engine) => ({ type: `${engine}-docker`, set: newerContainers })) : []),
   ...(installed ? engines.map((engine) => ({ type: `${engine}-janus`, set: janus })) : []),
 ];
 
-describe.each(types)('a stream of data server type $type', ({ type, set }) => {
+describe.each(types)('a stream of data server type $type ($set.name)', ({ type, set }) => {
   it('carries 64 MB both ways, follows updates, comes back, outlives its data server and leaves nothing', async () => {
     const { options, kill, isGone } = await set();
     const [one, two] = [await named('1'), await named('2')];

@@ -20,6 +20,22 @@ const images = {
   stunnel: 'scistream-test/stunnel:latest',
 };
 
+/** The same programs in the versions of the next Debian release, if the engine was started with them. */
+export const nextImages: typeof images = {
+  haproxy: 'scistream-test/haproxy:next',
+  nginx: 'scistream-test/nginx:next',
+  stunnel: 'scistream-test/stunnel:next',
+};
+
+/** True where `nextImages` can be used. */
+export function hasNextImages(): boolean {
+  return requirePrograms({
+    name: 'images of the next Debian release',
+    check: ['sh', '-c', `docker --host "$SCISTREAM_TEST_DOCKER" image inspect ${nextImages.stunnel}`],
+    hint: `give SCISTREAM_TEST_DOCKER what "${script} start DIR --next" prints`,
+  });
+}
+
 export interface TestEngine {
   /** As --docker-host takes it. */
   readonly host: string;

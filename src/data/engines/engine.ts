@@ -8,7 +8,8 @@ export interface Capabilities {
   /** The first one is the default; each has another security. */
   readonly protection: readonly [Protection['kind'], ...Protection['kind'][]];
   readonly udp: boolean;
-  readonly rate: boolean;
+  /** Whether it limits rates, or from which version of its program on. */
+  readonly rate: boolean | { readonly from: string };
 }
 
 export interface ForwarderOptions {

@@ -33,7 +33,8 @@ export class HaproxyControl implements ProxyControl {
     await until('HAProxy answering', Infinity, () => this.#answers(), signal);
   }
 
-  apply({ streams }: ProxySettings): Promise<void> {
+  apply({ streams, maxRate }: ProxySettings): Promise<void> {
+    if (maxRate !== this.#settings.maxRate) return Promise.reject(fixedRate());
     return this.#changes.run(async () => {
       const before = await this.#servers();
       for (const [index, { targets }] of streams.entries()) {
@@ -82,6 +83,13 @@ export class HaproxyControl implements ProxyControl {
   #ask(command: string): Promise<string> {
     return ask(this.#socket, command);
   }
+}
+
+function fixedRate(): SciStreamError {
+  return new SciStreamError(
+    'NOT_IMPLEMENTED',
+    'HAProxy keeps the limit of the rate with which a stream was requested; release it and request it again.',
+  );
 }
 
 /** The commands that bring a backend's servers to these targets; none when they are there. */

@@ -17,10 +17,13 @@ const mostThreads = 64;
 /** What a user without privileges may give a pipe. */
 const largestPipe = 1 << 20;
 
-/** HAProxy 2.6 or newer. It limits rates from 2.7 on only, and which one will run is not known here: `rate` is false. */
+/** Bytes per second: what HAProxy can be told to limit a stream to fits in 32 bits, and is more than it carries. */
+const highestRate = 4_000_000_000;
+
+/** HAProxy 2.6 or newer. A limit of the rate stays as it was when the program was started. */
 export const haproxy: ProxyKind = {
   program,
-  capabilities: { protection: ['none'], udp: false, rate: false },
+  capabilities: { protection: ['none'], udp: false, rate: { from: '2.7' } },
   template: 'haproxy.cfg.j2',
   values(settings) {
     const streams = plainStreams(program, settings);
@@ -29,6 +32,7 @@ export const haproxy: ProxyKind = {
       threads: Math.min(settings.workers, mostThreads),
       pipeSize: within(1 << 16, settings.bufferSize, largestPipe),
       retries: retriesOf(settings),
+      rate: Math.min(settings.maxRate, highestRate),
       idle: idleTimer(settings),
       streams,
     };
