@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { show } from '../core/endpoint.js';
+import { Deadline } from '../core/deadline.js';
+import { orAborted } from '../core/deferred.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import type { PortRange } from '../core/port-range.js';
@@ -43,6 +45,8 @@ export interface ReserveOptions {
 
 /** Each starts a program to check its configuration. */
 const revivedAtOnce = 4;
+/** Milliseconds for a forwarder to end its program itself. */
+const disposalMs = 30_000;
 
 type StreamOptions = Omit<ForwarderOptions, 'listeners' | 'released' | 'logger'>;
 
@@ -155,6 +159,8 @@ export class Agent implements AsyncDisposable {
     scope.use(this.#retries);
     scope.use(this.#endings);
     scope.defer(() => this.#reviving);
+    // A start that fails leaves the streams of the agent before to the next one.
+    if (!this.#reviving) return;
     await Promise.allSettled(this.list().map((reservation) => reservation[Symbol.asyncDispose]()));
   }
 
@@ -194,10 +200,18 @@ export class Agent implements AsyncDisposable {
       return;
     }
     this.#endings.claim(id);
-    // What is not ended when this process dies now, is ended by the next one.
-    await this.#records.giveUp(reservation.record());
     try {
-      await forwarder[Symbol.asyncDispose]();
+      // What is not ended when this process dies now, is ended by the next one.
+      await this.#records.giveUp(reservation.record());
+    } catch (error) {
+      this.#logger.error(
+        { reservation: id, reason: messageOf(error) },
+        'that a stream is being ended cannot be recorded',
+      );
+    }
+    try {
+      using deadline = new Deadline(disposalMs);
+      await orAborted(Promise.resolve(forwarder[Symbol.asyncDispose]()), deadline.signal);
     } catch (error) {
       this.#logger.warn({ reservation: id, reason: messageOf(error) }, 'a program did not end as it should');
     }
@@ -212,14 +226,16 @@ export class Agent implements AsyncDisposable {
   async #takeBack({ listeners, targets, annotations, security, key, ...record }: ReservationRecord) {
     const { id, role, transport, maxRate } = record;
     const type = this.types.find(record.type);
-    const lease = this.ports.claim(listeners.map(({ port }) => port));
     const { programs } = type;
+    const ports = listeners.map(({ port }) => port);
     // It was being released, or carried nothing yet.
     if (targets.length === 0 && programs) {
+      const lease = this.ports.claim(ports);
       this.#endings.claim(id);
       return () => this.#endings.end(id, programs, lease);
     }
     const protection = protectionFor(type, { security, transport, key });
+    const lease = this.ports.claim(ports);
     const stream = { id, role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease, { targets, annotations });
     return () => this.#revive(reservation);

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { rmSync } from 'node:fs';
+import { constants, rmSync } from 'node:fs';
 import { errnoOf, messageOf, SciStreamError } from '../core/errors.js';
 
 /** Linux keeps a Unix socket's path in 108 bytes, the closing zero included. */
@@ -49,6 +49,26 @@ export async function writePrivate(file: string, content: string, { durable = tr
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
+  }
+}
+
+/** More than any file of ours has. */
+const longestFile = 16 << 20;
+
+/** Reads a file in a folder that another user may write to. Throws for what is no plain file, such as a link or a pipe, or too long. */
+export async function readPlain(file: string): Promise<string> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const found = await handle.stat();
+    if (!found.isFile() || found.size > longestFile) {
+      throw new SciStreamError(
+        'SERVER_ERR',
+        `${file} is not what was written there: it is no plain file, or too long.`,
+      );
+    }
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
   }
 }
 

@@ -95,15 +95,19 @@ function sorted(addresses: Addresses): string {
 
 /** The addresses behind the names. Throws CONN_ERROR when one means nothing. */
 export async function lookUpAll(targets: readonly Targets[]): Promise<Addresses> {
-  return Promise.all(targets.map(async (list) => (await Promise.all(list.map(lookUp))).flat()));
+  const found = new Map<string, readonly string[]>();
+  // One after the other, and none after one that fails: this process can wait for few names at a time, and others have some too.
+  for (const { host } of targets.flat()) if (!found.has(host)) found.set(host, await lookUp(host));
+  const addresses = ({ host, port }: Endpoint): Endpoint[] =>
+    (found.get(host) ?? []).map((address) => ({ host: address, port }));
+  return targets.map((list) => list.flatMap(addresses));
 }
 
 /** All addresses of a name, as one of them may not answer. */
-async function lookUp({ host, port }: Endpoint): Promise<Endpoint[]> {
-  if (isIP(host) !== 0) return [{ host, port }];
+async function lookUp(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
   try {
-    const found = await lookup(host, { all: true });
-    return found.map(({ address }) => ({ host: address, port }));
+    return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (error) {
     throw new SciStreamError('CONN_ERROR', `Target ${host} is no known name: ${messageOf(error)}`, { cause: error });
   }

@@ -27,6 +27,8 @@ export interface DockerOptions {
 
 /** Milliseconds for the Engine to say whether it is there. */
 const checkMs = 2_000;
+/** Milliseconds for the Engine to answer a question at the end of things. */
+const answerMs = 5_000;
 /** Milliseconds for a program to check its configuration. */
 const verifyMs = 10_000;
 
@@ -110,8 +112,11 @@ class DockerRunner implements ProgramRunner {
   }
 
   async end(id: string): Promise<void> {
-    // Without a folder, nothing was started: the Engine need not be there.
-    if ((await this.#places.find(id)) !== undefined) await this.#endContainers(id);
+    // Where there is none, nothing was started: the Engine need not be there.
+    if ((await this.#places.find(id)) !== undefined) {
+      await this.#places.strip(id);
+      await this.#endContainers(id);
+    }
     await this.#places.remove(id);
   }
 
@@ -149,15 +154,10 @@ class DockerRunner implements ProgramRunner {
   }
 
   async #endContainers(id: string): Promise<void> {
-    try {
-      for (const name of [containerName(id), checkName(id)]) {
-        const info = await this.#engine.inspect(name);
-        if (info && carries(info.Config.Labels, labelsOf(id, this.#gateway)))
-          await removeContainer(this.#engine, info.Id);
-      }
-    } catch (error) {
-      await this.#places.strip(id);
-      throw error;
+    for (const name of [containerName(id), checkName(id)]) {
+      const info = await this.#engine.inspect(name, { ms: answerMs });
+      if (info && carries(info.Config.Labels, labelsOf(id, this.#gateway)))
+        await removeContainer(this.#engine, info.Id);
     }
   }
 

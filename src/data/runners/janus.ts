@@ -9,7 +9,7 @@ import { preflight } from './janus/preflight.js';
 import { readRecord, recordName } from './janus/record.js';
 import { JanusSessions } from './janus/sessions.js';
 import { Volume } from './janus/volume.js';
-import { removeAllBut } from './places.js';
+import { removeFiles } from './places.js';
 import type { ProgramRunner } from './runner.js';
 
 export interface JanusOptions {
@@ -69,7 +69,7 @@ export function janusRunner(options: JanusOptions): ProgramRunner {
         await sessions.forget(folder);
       } catch (error) {
         // The secrets go now; what is left says that there is something to end.
-        await removeAllBut(recordName, folder);
+        await removeFiles(folder, recordName);
         throw error;
       }
       await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, realpath, rm } from 'node:fs/promises';
+import { readdir, realpath, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { show } from '../../core/endpoint.js';
 import { errnoOf, SciStreamError } from '../../core/errors.js';
@@ -13,14 +13,17 @@ export function isSafeName(text: string): boolean {
   return safeName.test(text);
 }
 
-/** The private folders of reservations, side by side in one folder, which runners share: each marks its own. */
+/**
+ * The private folders of reservations, side by side in one folder, which runners share. A file beside each says whose it is: not
+ * in it, as it may be given to the program's user.
+ */
 export class Places {
   readonly #folder: string;
-  readonly #mark: string;
+  readonly #suffix: string;
 
   constructor(folder: string, runner: 'process' | 'docker') {
     this.#folder = path.resolve(folder);
-    this.#mark = `.${runner}`;
+    this.#suffix = `.${runner}`;
   }
 
   /** Makes the one of `id`, or finds it. Throws BAD_FORMAT when the id cannot be a file's name. */
@@ -29,15 +32,14 @@ export class Places {
     await ensurePrivateDir(this.#folder);
     // As the kernel writes it: programs are known by the folder they run in.
     const folder = path.join(await realpath(this.#folder), name);
+    await writePrivate(this.#mark(name), '', { durable: false });
     await ensurePrivateDir(folder);
-    await writePrivate(path.join(folder, this.#mark), '', { durable: false });
     return { folder, seenAs: folder };
   }
 
   /** The path of one that was made by the same runner. */
   async find(id: string): Promise<string | undefined> {
-    if (!this.#has(safe(id))) return undefined;
-    return path.join(await realpath(this.#folder), id);
+    return existsSync(this.#mark(safe(id))) ? path.join(await realpath(this.#folder), id) : undefined;
   }
 
   /** The ids of all that were made by the same runner. */
@@ -46,21 +48,23 @@ export class Places {
       if (errnoOf(error) === 'ENOENT') return [];
       throw error;
     });
-    return names.filter((name) => isSafeName(name) && this.#has(name));
+    const ids = names.flatMap((name) => (name.endsWith(this.#suffix) ? name.slice(0, -this.#suffix.length) : []));
+    return ids.filter(isSafeName);
   }
 
-  /** Removes all that is secret, and leaves what says that there is something to end. */
+  /** Removes the files, and with them all that is secret. */
   async strip(id: string): Promise<void> {
-    await removeAllBut(this.#mark, path.join(this.#folder, safe(id)));
+    await removeFiles(path.join(this.#folder, safe(id)));
   }
 
   /** Removes one with all that is in it. */
   async remove(id: string): Promise<void> {
     await rm(path.join(this.#folder, safe(id)), { recursive: true, force: true });
+    await rm(this.#mark(id), { force: true });
   }
 
-  #has(name: string): boolean {
-    return existsSync(path.join(this.#folder, name, this.#mark));
+  #mark(id: string): string {
+    return path.join(this.#folder, `${id}${this.#suffix}`);
   }
 }
 
@@ -69,8 +73,16 @@ function safe(id: string): string {
   throw new SciStreamError('BAD_FORMAT', `The reservation's id ${show(id)} cannot be the name of a folder.`);
 }
 
-/** Removes what is in a folder, but for one file. */
-export async function removeAllBut(kept: string, folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => name !== kept);
-  await Promise.all(names.map((name) => rm(path.join(folder, name), { recursive: true, force: true })));
+/**
+ * Removes the files in a folder, but for one. A program that still runs may own the folder: nothing below it is entered, as what
+ * is a folder now may lead elsewhere in a moment.
+ */
+export async function removeFiles(folder: string, kept?: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const names = entries.filter((entry) => !entry.isDirectory() && entry.name !== kept).map(({ name }) => name);
+  for (const name of names) {
+    await unlink(path.join(folder, name)).catch((error: unknown) => {
+      if (!['ENOENT', 'EISDIR', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+    });
+  }
 }

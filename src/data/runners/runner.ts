@@ -48,7 +48,9 @@ export interface Job {
 export interface Running extends AsyncDisposable {
   /** Asks it to reload or the like. Throws SERVER_ERR when it is not there. */
   signal(name: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'): Promise<void>;
-  /** Resolves with the reason when it ends by itself; never rejects. Unresolved after disposal. */
+  /** Leaves the program to somebody else: stops watching it, and does nothing to it. */
+  abandon(): void;
+  /** Resolves with the reason when it ends by itself; never rejects. Unresolved after disposal and when abandoned. */
   readonly ended: Promise<string>;
 }
 

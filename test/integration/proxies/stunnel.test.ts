@@ -214,7 +214,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     expect(await readFile(path.join(folder, 'psk.txt'), 'utf8')).toBe(`client1:${key.toString('hex')}\n`);
     expect((await stat(path.join(folder, 'psk.txt'))).mode & 0o777).toBe(0o600);
     const others = (await readdir(folder)).filter((name) => name !== 'psk.txt');
-    expect(others.sort()).toEqual(['.process', 'process.json', 'stunnel.conf', 'stunnel.log']);
+    expect(others.sort()).toEqual(['process.json', 'stunnel.conf', 'stunnel.log']);
     for (const name of others)
       expect(await readFile(path.join(folder, name), 'utf8')).not.toContain(key.toString('hex'));
   });

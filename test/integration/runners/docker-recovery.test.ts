@@ -113,15 +113,26 @@ describe.runIf(canRunDocker())('the runner docker, when something dies', { timeo
     await gate.close();
     await until('the warning', 10_000, () => prepared.log.some((line) => line.includes('is not known')));
     await expect(running.signal('SIGHUP')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await expect(running[Symbol.asyncDispose]()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(setup.runner.end(prepared.job.id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(await setup.runner.left()).toEqual([prepared.job.id]);
-    expect(await readdir(prepared.job.place.folder)).toEqual(['.docker']);
+    expect(await readdir(prepared.job.place.folder)).toEqual([]);
     expect(await accepts(prepared.address)).toBe(true);
     expect(ended).toBeUndefined();
 
     await gate.open();
     await setup.docker.getContainer(`scistream-${prepared.job.id}`).kill();
     expect(await end).toContain('exit code 137');
+  });
+
+  it('ends its watch when it cannot end the container, which somebody else will', async () => {
+    const { gate, host } = await EngineGate.open((await dockerEngine()).socket);
+    const setup = await setUp({ host });
+    const prepared = await prepare(setup.runner, (await echo()).address);
+    const running = await setup.runner.start(prepared.job);
+    await gate.close();
+    await expect(running[Symbol.asyncDispose]()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await gate.open();
+    await setup.runner.end(prepared.job.id);
+    expect(await containers(setup)).toEqual([]);
   });
 });

@@ -142,12 +142,14 @@ describe.each(generations)('Janus of %s', (generation) => {
     await using one = await here.runner.start(kept);
     await using two = await here.runner.start(left);
     here.janus.containers.failures.remove = 'device or resource busy';
+    await expect(endLeft(janusRunner(here.options), ['r1'])).rejects.toThrow('device or resource busy');
+    expect(here.janus.sessions.rows.size, 'a container that runs on is not forgotten').toBe(2);
+    here.janus.containers.failures.remove = undefined;
     await endLeft(janusRunner(here.options), ['r1']);
     expect([...here.janus.sessions.rows.values()].map(({ id }) => id)).toEqual([7]);
     expect(await two.ended).toContain('Janus session 8');
     await expect(stat(left.place.folder)).rejects.toMatchObject({ code: 'ENOENT' });
     await stat(other.folder);
-    here.janus.containers.failures.remove = undefined;
     await endLeft(janusRunner(here.options));
     expect(here.janus.sessions.rows.size).toBe(0);
     expect(await one.ended).toContain('Janus session 7');

@@ -108,7 +108,7 @@ describe.runIf(able)('after a crash of the agent', () => {
     await writeFile(`${(await bench.script('', 'garbled')).place.folder}/process.json`, '{"pid":-1}');
 
     await endLeft(bench.runner, ['kept']);
-    expect(await readdir(bench.folder)).toEqual(['kept']);
+    expect(await readdir(bench.folder)).toEqual(['kept', 'kept.process']);
     expect(await Promise.all([stale, kept, headless].map(({ address }) => accepts(address)))).toEqual([
       ...[false, true, false],
     ]);

@@ -79,7 +79,7 @@ describe('places', () => {
     for (const id of [...hostile, '../outside', 'kept/..', '/'])
       await expect(runner.end(id)).rejects.toMatchObject({ code: 'BAD_FORMAT' });
     expect(await readdir(path.dirname(folder))).toEqual(['outside', 'runs']);
-    expect(await readdir(folder)).toEqual(['kept']);
+    expect(await readdir(folder)).toEqual(['kept', 'kept.process']);
   });
 });
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../../observe/logger.js';
-import { writePrivate } from '../../../platform/state-dir.js';
+import { readPlain, writePrivate } from '../../../platform/state-dir.js';
 import type { Job, Place, ProgramRunner } from '../../runners/runner.js';
 import type { ForwarderOptions } from '../engine.js';
 import type { ProxyControl, ProxyKind, ProxySettings } from './proxy.js';
@@ -44,7 +44,7 @@ export class Configuration {
     await write(path.join(place.folder, draft), text);
     await runner.verify(this.#job(draft));
     const file = path.join(place.folder, this.#name);
-    if (text !== (await readFile(file, 'utf8').catch(() => undefined))) await write(this.#untold, '');
+    if (text !== (await readPlain(file).catch(() => undefined))) await write(this.#untold, '');
     await rename(path.join(place.folder, draft), file);
   }
 

@@ -1,4 +1,5 @@
 import { systemClock } from '../../../core/clock.js';
+import { orAborted } from '../../../core/deferred.js';
 import { messageOf, SciStreamError } from '../../../core/errors.js';
 import { Scope } from '../../../core/scope.js';
 import type { ProgramRunner } from '../../runners/runner.js';
@@ -35,8 +36,11 @@ export class ProxyForwarder implements Forwarder {
   }
 
   async update(targets: readonly Targets[]): Promise<void> {
-    const { logger } = this.#options;
-    const resolved = await ResolvedTargets.resolve(targets, () => this.#apply(resolved));
+    const { logger, released } = this.#options;
+    const resolving: Promise<ResolvedTargets> = ResolvedTargets.resolve(targets, async () =>
+      this.#apply(await resolving),
+    );
+    const resolved = await orAborted(resolving, released);
     // From here on, new addresses of the old targets are of no interest, unless the new ones cannot be had.
     this.#targets?.[Symbol.dispose]();
     try {

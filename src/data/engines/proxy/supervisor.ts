@@ -2,7 +2,7 @@ import { Backoff } from '../../../core/backoff.js';
 import type { Clock } from '../../../core/clock.js';
 import { Deadline } from '../../../core/deadline.js';
 import { orAborted } from '../../../core/deferred.js';
-import { messageOf, SciStreamError } from '../../../core/errors.js';
+import { messageOf, SciStreamError, toSciStreamError, type ErrorCode } from '../../../core/errors.js';
 import { Serial } from '../../../core/serial.js';
 import { until } from '../../../core/until.js';
 import type { Logger } from '../../../observe/logger.js';
@@ -11,12 +11,13 @@ import type { Job, ProgramRunner, Running } from '../../runners/runner.js';
 import type { ProxyControl } from './proxy.js';
 
 const readyMs = 15_000;
-/** For one that serves already. */
-const answerMs = 5_000;
 const firstPauseMs = 200;
 const longestPauseMs = 30_000;
 /** A program that has run so long did not die of its own start. */
 const stableMs = 10_000;
+
+/** Failures for which a proxy that was found is to blame: others, such as an Engine that is away, may pass, and it serves on. */
+const ofTheProgram: ReadonlySet<ErrorCode> = new Set(['SERVER_ERR', 'TIMEOUT']);
 
 export interface SupervisorOptions {
   readonly runner: ProgramRunner;
@@ -100,14 +101,20 @@ export class Supervisor implements AsyncDisposable {
     const { runner, job, follow, logger } = this.#options;
     const running = await runner.adopt(job());
     if (!running) return undefined;
+    const control = this.#options.control(running);
     try {
-      return await this.#serving(running, follow);
+      await this.#ready(running, control);
+      await follow(control);
+      return { running, control };
     } catch (error) {
-      this.#stopped.throwIfAborted();
-      logger.error(
-        { reason: messageOf(error) },
-        'the proxy of an earlier agent is of no use; its connections are lost',
-      );
+      await control[Symbol.asyncDispose]();
+      if (this.#isStopping() || !ofTheProgram.has(toSciStreamError(error).code)) {
+        running.abandon();
+        throw error;
+      }
+      await running[Symbol.asyncDispose]();
+      const reason = messageOf(error);
+      logger.error({ reason }, 'the proxy of an earlier agent is of no use; its connections are lost');
       return undefined;
     }
   }
@@ -118,11 +125,10 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Ends the program when it does not come to serve. */
-  async #serving(running: Running, follow?: SupervisorOptions['follow']): Promise<Program> {
+  async #serving(running: Running): Promise<Program> {
     const control = this.#options.control(running);
     try {
-      await this.#ready(running, control, follow ? answerMs : readyMs);
-      await follow?.(control);
+      await this.#ready(running, control);
       return { running, control };
     } catch (error) {
       await control[Symbol.asyncDispose]();
@@ -132,10 +138,10 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** The program says that it serves, and its ports are taken. */
-  async #ready(running: Running, control: ProxyControl, ms: number): Promise<void> {
+  async #ready(running: Running, control: ProxyControl): Promise<void> {
     const { program, listeners, transport } = this.#options.job();
     const over = new AbortController();
-    using deadline = new Deadline(ms, this.#stopped, over.signal);
+    using deadline = new Deadline(readyMs, this.#stopped, over.signal);
     const { signal } = deadline;
     void running.ended.then((reason) => {
       over.abort(new SciStreamError('SERVER_ERR', `${program.name} could not be started: ${reason}`));
@@ -144,7 +150,7 @@ export class Supervisor implements AsyncDisposable {
     if (transport === 'udp') return;
     for (const { host, port } of listeners) {
       const what = `${program.name} listening at port ${port}`;
-      await until(what, ms, async () => (await probePort(host, port)) === undefined, signal);
+      await until(what, readyMs, async () => (await probePort(host, port)) === undefined, signal);
     }
   }
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { SciStreamError } from '../../../core/errors.js';
+import { SciStreamError, toSciStreamError } from '../../../core/errors.js';
 import { until } from '../../../core/until.js';
 import type { DockerEngine } from '../../../platform/docker/engine.js';
 import { statusOf } from '../../../platform/docker/errors.js';
@@ -10,6 +10,8 @@ import { missingImage } from './images.js';
 import { carries, gatewayLabel, reservationOf } from './names.js';
 
 const graceMs = 250;
+/** Milliseconds for the Engine to answer what it does at once. */
+const answerMs = 5_000;
 const removalMs = 20_000;
 const created = z.object({ id: z.string() });
 const listed = z.array(z.object({ Labels: z.record(z.string(), z.string()).nullish() }));
@@ -54,17 +56,21 @@ export async function launch(
  * what that does not handle, so the time until it is made to is short.
  */
 export async function stopContainer(engine: DockerEngine, id: string): Promise<void> {
+  const asked = engine.call(
+    `stop container ${id}`,
+    (docker, abortSignal) => docker.getContainer(id).kill({ signal: 'SIGTERM', abortSignal }),
+    { ms: answerMs },
+  );
   try {
-    await engine.call(`stop container ${id}`, (docker, abortSignal) =>
-      docker.getContainer(id).kill({ signal: 'SIGTERM', abortSignal }),
-    );
-    await engine.call<unknown>(
-      `see container ${id} end`,
-      (docker, abortSignal) => docker.getContainer(id).wait({ abortSignal }),
-      { ms: graceMs },
-    );
-  } catch {
-    // It has ended, or does not want to, or the Engine is not there: the removal finds out which.
+    await asked;
+    const end = `see container ${id} end`;
+    await engine
+      .call<unknown>(end, (docker, abortSignal) => docker.getContainer(id).wait({ abortSignal }), { ms: graceMs })
+      // It does not want to.
+      .catch(() => undefined);
+  } catch (error) {
+    // Else it has ended already.
+    if (toSciStreamError(error).code === 'UNAVAILABLE') throw error;
   }
   await removeContainer(engine, id);
 }
@@ -88,10 +94,11 @@ export async function removeContainer(engine: DockerEngine, id: string): Promise
 
 /** The reservations of all containers of a gateway, running or not. */
 export async function reservationsOf(engine: DockerEngine, gateway: string): Promise<readonly string[]> {
-  const containers = await engine.call('list its containers', async (docker, abortSignal) =>
-    listed.parse(
-      await docker.listContainers({ all: true, filters: { label: [`${gatewayLabel}=${gateway}`] }, abortSignal }),
-    ),
+  const filters = { label: [`${gatewayLabel}=${gateway}`] };
+  const containers = await engine.call(
+    'list its containers',
+    async (docker, abortSignal) => listed.parse(await docker.listContainers({ all: true, filters, abortSignal })),
+    { ms: answerMs },
   );
   return containers.flatMap(({ Labels }) => reservationOf(Labels) ?? []);
 }

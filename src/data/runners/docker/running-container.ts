@@ -56,10 +56,17 @@ export class RunningContainer implements Running {
     return this.#disposal;
   }
 
-  async #end(): Promise<void> {
-    await stopContainer(this.#options.engine, this.#options.id);
+  abandon(): void {
     this.#stop.abort();
-    await this.#watching;
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await stopContainer(this.#options.engine, this.#options.id);
+    } finally {
+      this.abandon();
+      await this.#watching;
+    }
   }
 
   async #watch(ended: Deferred<string>): Promise<void> {

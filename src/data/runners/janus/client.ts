@@ -106,8 +106,14 @@ export class JanusClient {
           https.request(target, { ...options, rejectUnauthorized: true, ...(ca !== undefined && { ca }) })
         : http.request(target, options);
     return new Promise((resolve, reject) => {
+      let answered = false;
       request.once('response', (response) => {
+        answered = true;
         receive(response).then(resolve, reject);
+      });
+      // Also without an error: it may have become something else than HTTP.
+      request.once('close', () => {
+        if (!answered) reject(new Error('the connection ended without an answer'));
       });
       request.once('finish', () => {
         progress.sent = true;

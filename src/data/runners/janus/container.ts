@@ -50,6 +50,12 @@ async function execute(
   }
 }
 
+/** True when Docker told Janus that there is no such container. */
+export function isGone(error: unknown): boolean {
+  const { code, message } = toSciStreamError(error);
+  return code === 'SERVER_ERR' && /no such container|: not found/i.test(message);
+}
+
 /**
  * Janus calls a session STARTED until somebody stops it, even when its container has ended long ago. Docker refuses to run
  * anything in a container that does not run, and that Janus passes on, in the early API only as "Conflict".
@@ -60,6 +66,6 @@ export async function hasEnded(api: JanusApi, container: Container, signal?: Abo
     return false;
   } catch (error) {
     const { code, message } = toSciStreamError(error);
-    return code === 'SERVER_ERR' && /\bconflict\b|is not running|no such container|: not found/i.test(message);
+    return isGone(error) || (code === 'SERVER_ERR' && /\bconflict\b|is not running/i.test(message));
   }
 }

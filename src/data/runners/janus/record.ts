@@ -1,8 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { errnoOf } from '../../../core/errors.js';
-import { writePrivate } from '../../../platform/state-dir.js';
+import { readPlain, writePrivate } from '../../../platform/state-dir.js';
 
 /** Of its file, in the reservation's folder. */
 export const recordName = 'janus.json';
@@ -22,7 +22,7 @@ export type JanusRecord = z.infer<typeof schema>;
 /** Undefined when nothing was started for this folder. A file that cannot be read names no gateway and no session. */
 export async function readRecord(folder: string): Promise<JanusRecord | undefined> {
   try {
-    return schema.parse(JSON.parse(await readFile(path.join(folder, recordName), 'utf8')));
+    return schema.parse(JSON.parse(await readPlain(path.join(folder, recordName))));
   } catch (error) {
     const absent = ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '');
     if (absent) return undefined;

@@ -55,9 +55,13 @@ export class JanusRunning implements Running {
     return this.#disposal;
   }
 
-  async #dispose(): Promise<void> {
+  abandon(): void {
     this.#disposed.abort();
     clearTimeout(this.#timer);
+  }
+
+  async #dispose(): Promise<void> {
+    this.abandon();
     await this.#look;
     await this.#options.end();
   }

@@ -4,7 +4,7 @@ import type { Job, Program, Running } from '../runner.js';
 import { createMs, type JanusApi } from './api.js';
 import { Unanswered } from './client.js';
 import { commandLine } from './command-line.js';
-import { hasEnded, type Container } from './container.js';
+import { hasEnded, isGone, type Container } from './container.js';
 import { readRecord, removeRecord, writeRecord, type JanusRecord } from './record.js';
 import { JanusRunning } from './running.js';
 import { problemsOf, type JanusSession } from './shapes.js';
@@ -48,11 +48,10 @@ export class JanusSessions {
     const { folder } = job.place;
     const record = await readRecord(folder);
     if (record === undefined) return undefined;
-    for (const id of await this.#idsOf(record)) {
-      const session = await api.session(id);
-      const container = session?.state === 'STARTED' ? this.#containerOf(session) : undefined;
+    for (const session of await this.#sessionsOf(record)) {
+      const container = session.state === 'STARTED' ? this.#containerOf(session) : undefined;
       if (container === undefined || (await hasEnded(api, container))) continue;
-      await writeRecord(folder, { ...record, session: id });
+      await writeRecord(folder, { ...record, session: session.id });
       return this.#running(job, container);
     }
     await this.forget(folder);
@@ -63,9 +62,9 @@ export class JanusSessions {
   async forget(folder: string): Promise<void> {
     const record = await readRecord(folder);
     if (record === undefined) return;
-    const ids = await this.#idsOf(record);
-    for (const id of ids) await this.#end(id);
-    if (ids.length === 0 && Date.now() < record.expectedUntil) {
+    const sessions = await this.#sessionsOf(record);
+    for (const { id } of sessions) await this.#end(id);
+    if (sessions.length === 0 && isExpected(record)) {
       throw new SciStreamError(
         'UNAVAILABLE',
         'Janus may still make a session that it was asked for and did not answer about.',
@@ -122,14 +121,16 @@ export class JanusSessions {
     return new JanusRunning({ api, container, job, pollMs, end });
   }
 
-  /** By its id; while that is not known, by the arguments, which name a folder that nobody else has. */
-  async #idsOf(record: JanusRecord): Promise<readonly string[]> {
-    if (record.session !== undefined) return [record.session];
-    if (record.arguments === '') return [];
-    const all = await this.#options.api.sessions();
-    return all
-      .filter(({ request }) => request.some((asked) => asked.arguments === record.arguments))
-      .map(({ id }) => id);
+  /**
+   * By its id; while that is not known, among all. In either case the arguments must be ours, which name a folder that nobody else
+   * has: ids are given anew when Janus has lost its database.
+   */
+  async #sessionsOf(record: JanusRecord): Promise<readonly JanusSession[]> {
+    const { api } = this.#options;
+    const known = record.session === undefined ? await api.sessions() : [await api.session(record.session)];
+    return known
+      .flatMap((session) => session ?? [])
+      .filter(({ request }) => request.some((asked) => asked.arguments === record.arguments));
   }
 
   async #end(id: string): Promise<void> {
@@ -142,11 +143,21 @@ export class JanusSessions {
     try {
       await api.delete(id);
     } catch (error) {
-      if (toSciStreamError(error).code === 'UNAVAILABLE') throw error;
-      logger.warn({ session: id, reason: messageOf(error) }, 'Janus is made to forget a session with a container left');
+      // What cannot be ended now, as Docker is away behind Janus, is not forgotten: it would run on without anybody knowing it.
+      if (!isGone(error)) throw error;
+      logger.warn(
+        { session: id, reason: messageOf(error) },
+        'Janus is made to forget a session whose container is gone',
+      );
       await api.delete(id, { force: true });
     }
   }
+}
+
+/** Whether Janus may still make what it has not answered about; not for longer than that takes, whatever the clock was then. */
+function isExpected({ expectedUntil }: JanusRecord): boolean {
+  const left = expectedUntil - Date.now();
+  return left > 0 && left <= createMs;
 }
 
 function failed({ program }: Job, what: string, words: string): SciStreamError {

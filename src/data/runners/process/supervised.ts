@@ -25,6 +25,7 @@ export class Supervised implements Running {
   /** Main process, group and record are gone. */
   readonly #gone: Promise<void>;
   #disposal: Promise<void> | undefined;
+  #abandoned = false;
 
   constructor(options: SupervisedOptions) {
     this.#options = options;
@@ -42,6 +43,10 @@ export class Supervised implements Running {
     return Promise.reject(
       new SciStreamError('SERVER_ERR', `${program} does not run, so that ${name} cannot be sent to it.`),
     );
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -65,7 +70,7 @@ export class Supervised implements Running {
       logger.warn({ err: toSciStreamError(error) }, `${name} has ended, but not all of it could be cleared up`);
     }
     const reason = await main.reason();
-    if (!this.#disposal) this.#ended.resolve(reason);
+    if (!this.#disposal && !this.#abandoned) this.#ended.resolve(reason);
   }
 
   async #stop(): Promise<void> {
