@@ -28,6 +28,8 @@ export interface AgentOptions {
 }
 
 export interface ReserveOptions {
+  /** Of the session, as somebody sent it: for people to read. */
+  uid?: string | undefined;
   type: string;
   role: Role;
   numListeners: number;
@@ -106,12 +108,12 @@ export class Agent implements AsyncDisposable {
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */
   async reserve({ annotations, ...options }: ReserveOptions): Promise<Reservation> {
-    const { role, transport, maxRate } = options;
+    const { uid, role, transport, maxRate } = options;
     const type = this.types.find(options.type);
     const protection = protectionFor(type, options);
     await assertCapable(type, maxRate);
     const lease = await this.ports.reserve(options.numListeners, options.preferredPorts);
-    const stream = { id: newId(), role, transport, protection, maxRate };
+    const stream = { id: newId(), uid, role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease);
     reservation.annotate(annotations);
     try {
@@ -210,7 +212,7 @@ export class Agent implements AsyncDisposable {
 
   /** Answers how it goes on. */
   async #takeBack({ listeners, targets, annotations, security, key, ...record }: ReservationRecord) {
-    const { id, role, transport, maxRate } = record;
+    const { id, uid, role, transport, maxRate } = record;
     const type = this.types.find(record.type);
     const lease = this.ports.claim(listeners.map(({ port }) => port));
     const { programs } = type;
@@ -220,7 +222,7 @@ export class Agent implements AsyncDisposable {
       return () => this.#endings.end(id, programs, lease);
     }
     const protection = protectionFor(type, { security, transport, key });
-    const stream = { id, role, transport, protection, maxRate };
+    const stream = { id, uid, role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease, { targets, annotations });
     return () => this.#revive(reservation);
   }

@@ -25,7 +25,7 @@ export class Places {
 
   /** Makes the one of `id`, or finds it. Throws BAD_FORMAT when the id cannot be a file's name. */
   async make(id: string): Promise<Place> {
-    const name = safe(id);
+    const name = folderName(id);
     await ensurePrivateDir(this.#folder);
     // As the kernel writes it: programs are known by the folder they run in.
     const folder = path.join(await realpath(this.#folder), name);
@@ -36,7 +36,7 @@ export class Places {
 
   /** The path of one that was made by the same runner. */
   async find(id: string): Promise<string | undefined> {
-    if (!this.#has(safe(id))) return undefined;
+    if (!this.#has(folderName(id))) return undefined;
     return path.join(await realpath(this.#folder), id);
   }
 
@@ -51,12 +51,12 @@ export class Places {
 
   /** Removes all that is secret, and leaves what says that there is something to end. */
   async strip(id: string): Promise<void> {
-    await removeAllBut(this.#mark, path.join(this.#folder, safe(id)));
+    await removeAllBut(this.#mark, path.join(this.#folder, folderName(id)));
   }
 
   /** Removes one with all that is in it. */
   async remove(id: string): Promise<void> {
-    await rm(path.join(this.#folder, safe(id)), { recursive: true, force: true });
+    await rm(path.join(this.#folder, folderName(id)), { recursive: true, force: true });
   }
 
   #has(name: string): boolean {
@@ -64,7 +64,8 @@ export class Places {
   }
 }
 
-function safe(id: string): string {
+/** The folder of a reservation is called as its id. Throws BAD_FORMAT when that cannot be the name of a file. */
+export function folderName(id: string): string {
   if (isSafeName(id)) return id;
   throw new SciStreamError('BAD_FORMAT', `The reservation's id ${show(id)} cannot be the name of a folder.`);
 }
