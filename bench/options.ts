@@ -13,6 +13,9 @@ interface Flags {
   seconds?: number;
   only?: Scenario[];
   dockerHost?: string;
+  haproxyImage?: string;
+  nginxImage?: string;
+  stunnelImage?: string;
 }
 
 export function runOptions(flags: Flags): RunOptions {
@@ -20,11 +23,22 @@ export function runOptions(flags: Flags): RunOptions {
   const usual = isQuick ? quick : full;
   return {
     quick: isQuick,
-    dockerHost: flags.dockerHost,
+    containers: containerArguments(flags),
     rounds: flags.rounds ?? usual.rounds,
     seconds: flags.seconds ?? usual.seconds,
     scenarios: flags.only ?? scenarios.filter((scenario) => !isQuick || scenario.quick),
   };
+}
+
+/** What is not given is left to the data server. */
+function containerArguments({ dockerHost, haproxyImage, nginxImage, stunnelImage }: Flags): string[] {
+  const options = {
+    'docker-host': dockerHost,
+    'haproxy-image': haproxyImage,
+    'nginx-image': nginxImage,
+    'stunnel-image': stunnelImage,
+  };
+  return Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
 }
 
 /** Names of scenarios, or what several of them begin with, such as `plain`. */

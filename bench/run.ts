@@ -12,8 +12,8 @@ export interface RunOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly quick: boolean;
-  /** Docker Engine for containers; absent: the usual one. */
-  readonly dockerHost: string | undefined;
+  /** Options of s2ds that name the Docker Engine and the images. */
+  readonly containers: readonly string[];
 }
 
 export interface Terminal {
@@ -29,15 +29,15 @@ export async function runBenchmark(
   { tell, print }: Terminal,
   signal: AbortSignal,
 ): Promise<Report> {
-  const { rounds, seconds, quick, dockerHost } = options;
+  const { rounds, seconds, quick, containers } = options;
   const startedAt = new Date().toISOString();
   await using folder = await temporaryFolder();
   const done: ScenarioReport[] = [];
   for (const [index, scenario] of options.scenarios.entries()) {
     tell(`${scenario.title} (${index + 1} of ${options.scenarios.length})`);
-    const own = path.join(folder.path, scenario.name);
+    const own = path.join(folder.path, String(index));
     await mkdir(own, { mode: 0o700 });
-    const report = await runScenario(scenario, { rounds, seconds, quick, dockerHost, folder: own, tell, signal });
+    const report = await runScenario(scenario, { rounds, seconds, quick, containers, folder: own, tell, signal });
     print(scenarioTable(report));
     done.push(report);
   }

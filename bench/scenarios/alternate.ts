@@ -42,11 +42,12 @@ export async function alternate<Opened>(
 ): Promise<ArmResult[]> {
   await using scope = new Scope();
   const contestants = arms.map((arm) => new Contestant<Opened>(arm, scope.use(new Scope())));
-  for (const contestant of contestants) {
+  for (const [index, contestant] of contestants.entries()) {
     await attempt(contestant, context, async () => {
       const [missing] = missingPrograms(contestant.arm.needs);
       if (missing !== undefined) throw new Error(missing);
-      const folder = path.join(context.folder, contestant.arm.name);
+      // Not its name: a Unix socket's path has little room, and the system's folder may be deep already.
+      const folder = path.join(context.folder, String(index));
       await mkdir(folder, { recursive: true, mode: 0o700 });
       contestant.opened = await open(contestant.arm, folder, contestant.scope);
     });

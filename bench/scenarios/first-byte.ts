@@ -43,14 +43,14 @@ export const firstByte: Scenario = {
   metrics: [p50, p99, release],
   run: (context) => {
     const cycles = context.quick ? quickCycles : fullCycles;
-    const { signal, dockerHost } = context;
+    const { signal, containers } = context;
     return alternate(
       types.map(armOf),
       {
         open: async (arm, folder, scope) => {
           const chosen = types.find(({ type }) => type === arm.name) ?? types[0];
           if (!chosen) throw new Error('no type');
-          const server = await DataServer.start({ folder, portable: false, name: 'agent', dockerHost }, scope, signal);
+          const server = await DataServer.start({ folder, portable: false, name: 'agent', containers }, scope, signal);
           await server.assertAvailable(chosen.type);
           return { server, ...(await destination(server, chosen, scope)), type: chosen.type };
         },

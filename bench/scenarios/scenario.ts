@@ -26,8 +26,8 @@ export interface Context {
   readonly seconds: number;
   /** Everything is smaller. */
   readonly quick: boolean;
-  /** Docker Engine to use; absent: the usual one. */
-  readonly dockerHost: string | undefined;
+  /** Options of s2ds that name the Docker Engine and the images. */
+  readonly containers: readonly string[];
   /** For files of this run; arms get folders in it. */
   readonly folder: string;
   /** Tells the user what is going on. */

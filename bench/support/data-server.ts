@@ -36,20 +36,15 @@ export class DataServer {
       folder,
       portable,
       name,
-      dockerHost,
-    }: { folder: string; portable: boolean; name: string; dockerHost?: string | undefined },
+      containers = [],
+    }: { folder: string; portable: boolean; name: string; containers?: readonly string[] },
     scope: Scope,
     signal: AbortSignal,
   ): Promise<DataServer> {
     const socket = path.join(folder, `${name}.sock`);
     const place = ['--socket', socket, '--port-range', '0', '--listener-ip', host];
     const child = scope.use(
-      new Child('s2ds', process.execPath, [
-        program,
-        ...place,
-        ...(portable ? ['--portable'] : []),
-        ...(dockerHost === undefined ? [] : ['--docker-host', dockerHost]),
-      ]),
+      new Child('s2ds', process.execPath, [program, ...place, ...(portable ? ['--portable'] : []), ...containers]),
     );
     await child.ready(`its socket`, () => isServed(socket), signal);
     const connection = scope.use(new RpcConnection({ target: { path: socket }, timeoutMs: callMs }));

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { janusPasswordVariable, type ProxySettings } from '../config/proxy.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { RunnerOptions } from '../data/runners/registry.js';
+import { machineMark } from '../platform/machine.js';
 
 /**
  * Settings of the runners of the data server whose socket lies at `socket`, as `program` was given them. Throws BAD_FORMAT also
@@ -19,7 +20,20 @@ export async function runnerOptions(
   // Beside the socket, which no other data server has.
   const folder = path.join(path.dirname(socket), `${path.basename(socket, '.sock')}.d`);
   const janus = await janusOptions(program, settings, images, folder);
-  return { folder, docker: { host: dockerHost, images, gateway: folder }, ...(janus ? { janus } : {}) };
+  return {
+    folder,
+    docker: { host: dockerHost, images, gateway: await dockerGateway(folder) },
+    ...(janus ? { janus } : {}),
+  };
+}
+
+/**
+ * The label by which a gateway knows its containers again. Machines often have the same paths, and one that was pointed at another's
+ * Engine by mistake would end the streams there, as of agents before itself.
+ */
+export async function dockerGateway(folder: string): Promise<string> {
+  const machine = await machineMark();
+  return machine === '' ? folder : `${machine}:${folder}`;
 }
 
 async function janusOptions(

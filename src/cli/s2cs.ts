@@ -12,7 +12,7 @@ import { aborted } from '../core/deferred.js';
 import { formatEndpoint, isLoopback } from '../core/endpoint.js';
 import { Scope } from '../core/scope.js';
 import { createRunners } from '../data/runners/registry.js';
-import { DataServerTypes } from '../data/types.js';
+import { DataServerTypes, securitiesOf } from '../data/types.js';
 import { createLogger, type Logger } from '../observe/logger.js';
 import { ensureCertificate, loadCertificate, type ServerCertificate } from '../platform/certificates.js';
 import { ensurePrivateDir, lockStateDir } from '../platform/state-dir.js';
@@ -54,7 +54,7 @@ const program = proxying(relaying(new Command('s2cs')))
     const logger = createLogger({ name: 's2cs', level: config.verbose ? 'debug' : 'info' });
     const types = await typesFor(config, logger);
     if (check) await printCheck(types, config.type, config.json);
-    else await serve(config, logger, stopSignal());
+    else await serve(config, types, logger, stopSignal());
   });
 
 /** As the data server will have them. Throws BAD_FORMAT for what it would refuse. */
@@ -66,7 +66,7 @@ async function typesFor(config: S2csConfig, logger: Logger): Promise<DataServerT
   return types;
 }
 
-async function serve(config: S2csConfig, logger: Logger, stop: AbortSignal): Promise<void> {
+async function serve(config: S2csConfig, types: DataServerTypes, logger: Logger, stop: AbortSignal): Promise<void> {
   const { stateDir } = config;
   await using scope = new Scope();
   await ensurePrivateDir(stateDir);
@@ -88,14 +88,15 @@ async function serve(config: S2csConfig, logger: Logger, stop: AbortSignal): Pro
   });
   scope.defer(() => server.close());
   announce(config, server, certificate);
-  warnOfWeakness(config, server, logger);
+  warnOfWeakness(config, types, server, logger);
   await aborted(stop);
   logger.info('stopping: releasing every session');
 }
 
 /** What an operator should know who did not mean it. */
 function warnOfWeakness(
-  { pskFromUid, legacyStunnelPeer }: S2csConfig,
+  { type, pskFromUid, legacyStunnelPeer }: S2csConfig,
+  types: DataServerTypes,
   { security, address }: ControlServer,
   logger: Logger,
 ): void {
@@ -106,9 +107,11 @@ function warnOfWeakness(
     return;
   }
   if (security === 'none' && !isLoopback(address.host)) {
-    logger.warn(
-      'streams between facilities are not encrypted, and who reaches their ports can use them, unless a client asks for tls-psk',
-    );
+    const chosen = types.find(type);
+    const remedy = securitiesOf(chosen).includes('tls-psk')
+      ? ', unless a client asks for tls-psk'
+      : `: ${chosen.name} has no encryption`;
+    logger.warn(`streams between facilities are not encrypted, and who reaches their ports can use them${remedy}`);
   }
   if (pskFromUid) {
     logger.warn(

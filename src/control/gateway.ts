@@ -8,6 +8,8 @@ import type { Counters, DataService, InfoResponse, Reservation, TypeInfo } from 
 
 /** What a session wants reserved. */
 export interface ReserveRequest {
+  /** Of the session. */
+  uid: string;
   role: Role;
   numListeners: number;
   preferredPorts: readonly number[];

@@ -135,14 +135,14 @@ export class Session {
   }
 
   /** Takes the ports and starts the time within which the application must appear. */
-  async reserve(request: Omit<ReserveRequest, 'annotations'>, lifetimeMs: number | undefined): Promise<void> {
+  async reserve(request: Omit<ReserveRequest, 'uid' | 'annotations'>, lifetimeMs: number | undefined): Promise<void> {
     this.#record(undefined, 'requested', this.owner, `${request.numListeners} listeners`);
     if (lifetimeMs !== undefined) this.#expires = this.#context.clock.now() + lifetimeMs;
     this.#maxRate = request.maxRate;
     try {
       await this.#turn.run(async () => {
         const annotations = this.#annotationsWith({});
-        this.#own(await this.#context.gateway.reserve({ ...request, annotations }));
+        this.#own(await this.#context.gateway.reserve({ ...request, uid: this.uid, annotations }));
       });
     } catch (error) {
       await this.end('fail', 'agent', messageOf(error), error);

@@ -30,6 +30,8 @@ export interface AgentOptions {
 }
 
 export interface ReserveOptions {
+  /** Of the session, as somebody sent it: for people to read. */
+  uid?: string | undefined;
   type: string;
   role: Role;
   numListeners: number;
@@ -110,12 +112,12 @@ export class Agent implements AsyncDisposable {
 
   /** Everything is checked before the first port is taken, and nothing stays taken when it fails. */
   async reserve({ annotations, ...options }: ReserveOptions): Promise<Reservation> {
-    const { role, transport, maxRate } = options;
+    const { uid, role, transport, maxRate } = options;
     const type = this.types.find(options.type);
     const protection = protectionFor(type, options);
     await assertCapable(type, maxRate);
     const lease = await this.ports.reserve(options.numListeners, options.preferredPorts);
-    const stream = { id: newId(), role, transport, protection, maxRate };
+    const stream = { id: newId(), uid, role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease);
     reservation.annotate(annotations);
     try {
@@ -224,7 +226,7 @@ export class Agent implements AsyncDisposable {
 
   /** Answers how it goes on. */
   async #takeBack({ listeners, targets, annotations, security, key, ...record }: ReservationRecord) {
-    const { id, role, transport, maxRate } = record;
+    const { id, uid, role, transport, maxRate } = record;
     const type = this.types.find(record.type);
     const { programs } = type;
     const ports = listeners.map(({ port }) => port);
@@ -236,7 +238,7 @@ export class Agent implements AsyncDisposable {
     }
     const protection = protectionFor(type, { security, transport, key });
     const lease = this.ports.claim(ports);
-    const stream = { id, role, transport, protection, maxRate };
+    const stream = { id, uid, role, transport, protection, maxRate };
     const reservation = await this.#open(type, stream, lease, { targets, annotations });
     return () => this.#revive(reservation);
   }

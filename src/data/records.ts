@@ -13,6 +13,7 @@ const endpoint = z.string().transform(parseEndpoint);
 
 const schema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{16}$/),
+  uid: z.string().optional(),
   type: z.string(),
   role: z.string().transform(parseRole),
   security: z.string(),

@@ -9,6 +9,8 @@ import type { DataServerType } from './types.js';
 
 interface ReservationParts {
   id: string;
+  /** Of the session, as somebody sent it; absent where nobody did. */
+  uid?: string | undefined;
   type: DataServerType;
   role: Role;
   protection: Protection;
@@ -36,6 +38,7 @@ export interface Change {
 /** Ports of one session and what forwards on them. Operations on it run one after the other. */
 export class Reservation implements AsyncDisposable {
   readonly id: string;
+  readonly uid: string | undefined;
   readonly type: DataServerType;
   readonly role: Role;
   readonly protection: Protection;
@@ -52,8 +55,9 @@ export class Reservation implements AsyncDisposable {
   #end: Promise<void> | undefined;
 
   constructor({ targets, annotations, ...parts }: ReservationParts) {
-    const { id, type, role, protection, transport, maxRate, listeners, forwarder, released, free } = parts;
+    const { id, uid, type, role, protection, transport, maxRate, listeners, forwarder, released, free } = parts;
     this.id = id;
+    this.uid = uid;
     this.#targets = targets;
     this.#annotations = annotations;
     this.type = type;
@@ -123,10 +127,10 @@ export class Reservation implements AsyncDisposable {
 
   /** What an agent after this one needs to take it over. */
   record(): ReservationRecord {
-    const { id, type, role, protection, transport, maxRate, targets, annotations } = this;
+    const { id, uid, type, role, protection, transport, maxRate, targets, annotations } = this;
     const key = protection.kind === 'none' ? undefined : protection.key;
     return {
-      ...{ id, role, transport, maxRate, key, type: type.name, security: securityOf(protection.kind) },
+      ...{ id, uid, role, transport, maxRate, key, type: type.name, security: securityOf(protection.kind) },
       listeners: [...this.listeners],
       targets: [...targets],
       annotations: { ...annotations },

@@ -1,11 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, chown, readFile } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { canRunDocker, dockerEngine, engineArguments } from '../support/docker.js';
 import { Facility, temporaryDir } from '../support/facility.js';
 import { proxyPackages } from '../support/processes.js';
-import { run, type Finished } from '../support/program.js';
+import { bin, Program, run, type Finished } from '../support/program.js';
 import { requirePrograms } from '../support/requires.js';
 import { failsInOneSentence } from './commands.js';
 
@@ -17,6 +19,10 @@ const row = z
   .object({ name: z.string(), aliases: z.array(z.string()), engine: z.string(), runner: z.string() })
   .and(availability);
 type Row = z.infer<typeof row>;
+
+const nobody = 65534;
+/** Only root can own a socket that it then may not open. */
+const maySetUsers = process.getuid?.() === 0;
 
 const noEngine = ['--docker-host', 'unix:///nonexistent.sock'];
 const noEngineAnswers = /^No Docker Engine answers at unix:\/\/\/nonexistent\.sock: start it, or name another with /;
@@ -30,8 +36,16 @@ async function check(args: readonly string[], env: Record<string, string> = {}):
 async function checkJson(args: readonly string[], env?: Record<string, string>): Promise<Map<string, Row>> {
   const { stdout } = await check(['--json', ...args], env);
   expect(stdout).toMatch(/^[^\n]+\n$/);
-  const rows = z.array(row).parse(JSON.parse(stdout));
-  return new Map(rows.map((found) => [found.name, found]));
+  return parseRows(stdout);
+}
+
+function parseRows(stdout: string): Map<string, Row> {
+  return new Map(
+    z
+      .array(row)
+      .parse(JSON.parse(stdout))
+      .map((found) => [found.name, found]),
+  );
 }
 
 /** Names and aliases of each type, as the first table of docs/data-servers.md has them. */
@@ -97,12 +111,29 @@ describe('s2cs --check', () => {
     expect([stderr, code]).toEqual([`s2cs: --type StunnelSubprocess cannot run here: ${reason}\n`, 12]);
   });
 
+  it.runIf(maySetUsers)('says how to get the right to use a Docker Engine', async () => {
+    const dir = await temporaryDir();
+    const socket = path.join(dir, 'docker.sock');
+    const server = net.createServer().listen(socket);
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    await chown(socket, nobody, nobody);
+    await chmod(socket, 0o600);
+    // Who runs the tests, so that all files can be read, but without the power of root over other users' files.
+    const command = ['--bounding-set=-dac_override', process.execPath, bin('s2cs'), '--check', '--json'];
+    const flags = ['--state-dir', path.join(dir, 'state'), '--docker-host', `unix://${socket}`, '-t', 'Haproxy'];
+    const { stdout, stderr, code } = await new Program('setpriv', [...command, ...flags]).finished;
+    const reason = `This user may not use the Docker Engine at unix://${socket}: add the user to the group docker, or give --docker-host.`;
+    expect([stderr, code]).toEqual([`s2cs: --type Haproxy cannot run here: ${reason}\n`, 12]);
+    expect(parseRows(stdout).get('nginx-docker')).toMatchObject({ available: false, reason });
+  });
+
   it.runIf(canRunDocker())('says how to get an image that the Docker Engine lacks', async () => {
     const engine = await dockerEngine();
     const types = await checkJson([...engineArguments(engine), '--nginx-image', 'no-such-image:1']);
     expect(types.get('haproxy-docker')).toMatchObject({
       available: true,
-      version: expect.stringContaining(engine.images.haproxy) as string,
+      version: expect.stringMatching(new RegExp(`^\\d\\S+ \\(image ${engine.images.haproxy}, `)) as string,
     });
     expect(types.get('nginx-docker')).toMatchObject({
       available: false,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ControlClient } from '../../src/index.js';
 import { Facility, temporaryDir } from '../support/facility.js';
+import { proxyPackages } from '../support/processes.js';
 import { start } from '../support/program.js';
+import { requirePrograms } from '../support/requires.js';
 import { fails } from './commands.js';
 
 const beyond = ['--listener-ip', '0.0.0.0', '--allow-anonymous'];
@@ -33,10 +35,16 @@ describe('s2cs --security', () => {
 
   it('S9 warns where others could read the streams and nowhere else', async () => {
     expect(await warnings([...beyond, '--security', 'none'])).toEqual([
-      expect.stringMatching(/^streams between facilities are not encrypted/),
+      expect.stringMatching(/^streams between facilities are not encrypted.* unless a client asks for tls-psk$/),
     ]);
     expect(await warnings([...beyond, '--security', 'tls-psk'])).toEqual([]);
     expect(await warnings(['--security', 'none'])).toEqual([]);
+  });
+
+  it.runIf(requirePrograms(...proxyPackages))('S9 does not promise what the data server type cannot do', async () => {
+    expect(await warnings([...beyond, '--security', 'none', '-t', 'haproxy-process'])).toEqual([
+      expect.stringMatching(/^streams between facilities are not encrypted.*: haproxy-process has no encryption$/),
+    ]);
   });
 
   it('S6 warns of uids as keys, in either spelling of the option', async () => {

@@ -5,8 +5,11 @@ import { z } from 'zod';
 import { until } from '../../src/core/until.js';
 import { isRunning } from '../../src/platform/child.js';
 import { descendants } from '../support/descendants.js';
+import { canRunDocker, dockerEngine, engineArguments } from '../support/docker.js';
 import { temporaryDir } from '../support/facility.js';
+import { proxyPackages } from '../support/processes.js';
 import { Program } from '../support/program.js';
+import { requirePrograms } from '../support/requires.js';
 
 const value = z.object({
   median: z.number(),
@@ -57,6 +60,26 @@ describe('the benchmark', () => {
     expect(page).not.toMatch(/<script|<link|src=/);
     await goneWithAll(pids, tmp);
   });
+
+  it.runIf(canRunDocker() && requirePrograms(...proxyPackages))(
+    'measures the first byte through every data server type, also those in containers',
+    async () => {
+      const args = ['--quick', '--rounds', '1', '--only', 'first-byte', ...engineArguments(await dockerEngine())];
+      const { bench, dir, tmp } = await startBench(args, ['bench.json']);
+      const pids = await whileRunning(bench);
+      const { code, stderr } = await bench.finished;
+      expect(code, stderr).toBe(0);
+      const { scenarios } = report.parse(JSON.parse(await readFile(path.join(dir, 'bench.json'), 'utf8')));
+      const arms = scenarios.flatMap((scenario) => scenario.arms);
+      const proxies = ['haproxy', 'nginx', 'stunnel'];
+      expect(arms.map(({ name, problem }) => [name, problem])).toEqual(
+        ['relay', ...proxies.map((name) => `${name}-process`), ...proxies.map((name) => `${name}-docker`)].map(
+          (name) => [name, undefined],
+        ),
+      );
+      await goneWithAll(pids, tmp);
+    },
+  );
 
   it('leaves nothing when it is interrupted in the middle of a measurement', async () => {
     const { bench, tmp } = await startBench([...small, 'zeromq-1m', '--seconds', '60']);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { messageOf } from '../../src/core/errors.js';
 import { DataServer } from '../support/data-server.js';
-import { dockerEngine, engineArguments, hasNextImages, nextImages } from '../support/docker.js';
+import { canRunDocker, dockerEngine, engineArguments, hasNextImages, nextImages } from '../support/docker.js';
 import { areEqual, flood, floodFrom, paceOf, Sink } from '../support/pace.js';
 import { requirePrograms } from '../support/requires.js';
 import { connect, saying, serve } from '../support/tcp.js';
@@ -12,6 +13,10 @@ const seconds = 4;
 /** A data server that runs HAProxy in a version that limits rates. */
 async function newer(): Promise<DataServer> {
   return DataServer.start({ args: engineArguments({ ...(await dockerEngine()), images: nextImages }) });
+}
+
+async function inContainers(): Promise<DataServer> {
+  return DataServer.start({ args: engineArguments(await dockerEngine()) });
 }
 
 async function open(server: DataServer, target: string, maxRate: bigint) {
@@ -58,20 +63,28 @@ describe.runIf(hasNextImages())('HAProxy that limits rates', () => {
   });
 });
 
-describe.runIf(requirePrograms({ name: 'HAProxy', check: ['haproxy', '-v'], hint: 'apt-get install haproxy' }))(
-  'HAProxy',
-  () => {
-    it('is asked for no limit where its version has none', async () => {
-      const { client } = await DataServer.start({});
-      const { types } = await client.info({});
-      const { programVersion = '', rate } = types.find(({ name }) => name === 'haproxy-process') ?? {};
-      const [, major, minor] = /^(\d+)\.(\d+)/.exec(programVersion) ?? [];
-      const limits = Number(major) > 2 || Number(minor) >= 7;
-      expect(rate).toBe(limits);
-      const reserved = client.reserve({ ...request, type: 'haproxy-process', maxRate: 1_000_000n });
-      const refusal = expect.stringContaining('cannot limit the rate, which takes haproxy 2.7') as string;
-      if (limits) await reserved;
-      else await expect(reserved).rejects.toMatchObject({ message: refusal });
-    });
-  },
-);
+const installed = requirePrograms({ name: 'HAProxy', check: ['haproxy', '-v'], hint: 'apt-get install haproxy' });
+const settings = [
+  ...(installed ? [{ type: 'haproxy-process', start: () => DataServer.start({}) }] : []),
+  ...(canRunDocker() ? [{ type: 'haproxy-docker', start: inContainers }] : []),
+  ...(hasNextImages() ? [{ type: 'haproxy-docker', start: newer }] : []),
+];
+
+describe.each(settings)('$type ($start.name)', ({ type, start }) => {
+  it('is asked for no limit where its version has none', async () => {
+    const { client } = await start();
+    const reserved = client.reserve({ ...request, type, maxRate: 1_000_000n });
+    const outcome = await reserved.then(
+      () => 'granted',
+      (error: unknown) => messageOf(error),
+    );
+    const { types } = await client.info({});
+    const { programVersion = '', rate } = types.find(({ name }) => name === type) ?? {};
+    expect(programVersion).toMatch(/^\d+\.\d+\.\d+( \(image |$)/);
+    const [, major, minor] = /^(\d+)\.(\d+)/.exec(programVersion) ?? [];
+    const limits = Number(major) > 2 || Number(minor) >= 7;
+    expect(rate).toBe(limits);
+    if (limits) expect(outcome).toBe('granted');
+    else expect(outcome).toContain('cannot limit the rate, which takes haproxy 2.7');
+  });
+});

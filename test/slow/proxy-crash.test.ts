@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import type net from 'node:net';
 import path from 'node:path';
 import Docker from 'dockerode';
 import { describe, expect, it } from 'vitest';
+import { dockerGateway } from '../../src/cli/runners.js';
 import { until } from '../../src/core/until.js';
 import { isRunning } from '../../src/platform/child.js';
 import { canRunDocker, dockerEngine, engineArguments } from '../support/docker.js';
@@ -230,11 +232,29 @@ describe.runIf(installed)('a facility that is told to stop', () => {
     await leftNothing(facility);
   });
 
+  it.runIf(canRunDocker())(
+    'a container is found by the uid of its session, also one of the next data server',
+    async () => {
+      const engine = await dockerEngine();
+      const facility = await Facility.start(['-t', 'Haproxy', ...engineArguments(engine)]);
+      const uid = `run.${randomUUID()}`;
+      const listener = await open(facility, uid);
+      const docker = new Docker({ host: undefined, socketPath: engine.socket });
+      const find = () => docker.listContainers({ filters: { label: [`org.scistream.uid=${uid}`] } });
+      const [before] = await find();
+      await killDataServer(facility);
+      await facility.program.shows(again, 'stderr');
+      await docker.getContainer(before?.Id ?? '').kill();
+      await until('another container', 20_000, async () => (await accepts(listener)) && (await find()).length === 1);
+      expect((await find())[0]?.Id).not.toBe(before?.Id);
+    },
+  );
+
   it.runIf(canRunDocker())('R12 R13 leaves no container', async () => {
     const engine = await dockerEngine();
     const facility = await Facility.start(['-t', 'Haproxy', ...engineArguments(engine)]);
     const listener = await open(facility, 'contained');
-    const label = [`org.scistream.gateway=${path.join(facility.stateDir, 's2ds.d')}`];
+    const label = [`org.scistream.gateway=${await dockerGateway(path.join(facility.stateDir, 's2ds.d'))}`];
     const docker = new Docker({ host: undefined, socketPath: engine.socket });
     const containers = () => docker.listContainers({ all: true, filters: { label } });
     expect(await containers()).toHaveLength(1);

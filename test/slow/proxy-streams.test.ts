@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import Docker from 'dockerode';
 import { describe, expect, it } from 'vitest';
+import { dockerGateway } from '../../src/cli/runners.js';
 import { canRunDocker, dockerEngine, engineArguments, type TestEngine } from '../support/docker.js';
 import { Facility, temporaryDir } from '../support/facility.js';
 import { Payload } from '../support/payload.js';
@@ -92,7 +93,7 @@ describe.runIf(installed)('a stream with 8 MB both ways', () => {
 
 /** Names of a facility's containers, whether they run or not. */
 async function containersOf({ socket }: TestEngine, { stateDir }: Facility): Promise<string[]> {
-  const label = [`org.scistream.gateway=${path.join(stateDir, 's2ds.d')}`];
+  const label = [`org.scistream.gateway=${await dockerGateway(path.join(stateDir, 's2ds.d'))}`];
   const docker = new Docker({ host: undefined, socketPath: socket });
   return (await docker.listContainers({ all: true, filters: { label } })).flatMap(({ Names }) => Names).sort();
 }

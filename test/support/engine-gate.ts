@@ -11,6 +11,10 @@ export class EngineGate {
   readonly #target: string;
   readonly #at: string | net.ListenOptions;
   readonly #sockets = new Set<net.Socket>();
+  /** The first line of each request, such as `GET /version HTTP/1.1`. */
+  readonly requests: string[] = [];
+  /** Such requests do not reach the Engine, and get no answer. */
+  ignored: RegExp | undefined;
   #server: net.Server | undefined;
 
   private constructor(target: string, at: string | net.ListenOptions) {
@@ -54,7 +58,13 @@ export class EngineGate {
           outer.destroy();
         });
       }
-      inner.pipe(outer).pipe(inner);
+      inner.on('data', (chunk: Buffer) => {
+        const [line] = /^[A-Z]+ .*(?=\r\n)/.exec(chunk.toString('latin1')) ?? [];
+        if (line !== undefined) this.requests.push(line);
+        if (line === undefined || this.ignored?.test(line) !== true) outer.write(chunk);
+      });
+      inner.on('end', () => outer.end());
+      outer.pipe(inner);
     });
     this.#server = server;
     server.listen(this.#at);

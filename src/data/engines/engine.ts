@@ -15,6 +15,8 @@ export interface Capabilities {
 export interface ForwarderOptions {
   /** Of the reservation: safe as the name of a file. */
   readonly id: string;
+  /** Of the session, as somebody sent it: for people to read, never part of a path or a name. */
+  readonly uid?: string | undefined;
   /** Reserved for this forwarder; it opens them with the first update. */
   readonly listeners: readonly Endpoint[];
   /** Decides which side is the leg between the facilities: PROD protects its listeners, CONS the way to its targets. */

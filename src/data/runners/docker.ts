@@ -2,12 +2,14 @@ import { messageOf, SciStreamError } from '../../core/errors.js';
 import type { Logger } from '../../observe/logger.js';
 import { DockerEngine } from '../../platform/docker/engine.js';
 import { parseDockerHost } from '../../platform/docker/host.js';
-import { logOf } from './docker/container-log.js';
 import { launch, removeContainer, reservationsOf } from './docker/containers.js';
 import { checkImage, imageReference, parseImageName, type ImageNames } from './docker/images.js';
-import { carries, checkName, containerName, labelsOf } from './docker/names.js';
+import { carries, checkName, containerName, labelsOf, uidLabels } from './docker/names.js';
+import type { ProgramPlan } from './docker/container-options.js';
+import { runToEnd } from './docker/run-to-end.js';
 import { RunningContainer } from './docker/running-container.js';
 import { handOver, parseContainerUser, type ContainerUser } from './docker/user.js';
+import { Versions } from './docker/versions.js';
 import { Places } from './places.js';
 import type { Availability, Job, Place, Program, ProgramRunner, Running } from './runner.js';
 import { lastWords } from './words.js';
@@ -46,10 +48,12 @@ class DockerRunner implements ProgramRunner {
   readonly #images: ImageNames;
   readonly #gateway: string;
   readonly #user: ContainerUser;
+  readonly #versions: Versions;
   readonly #logger: Logger;
 
   constructor({ folder, host, images, gateway, user, logger }: DockerOptions) {
-    this.#engine = new DockerEngine(parseDockerHost(host));
+    const engine = parseDockerHost(host);
+    this.#engine = new DockerEngine(engine);
     this.#places = new Places(folder, 'docker');
     this.#images = {
       haproxy: parseImageName(images.haproxy, 'haproxy'),
@@ -58,13 +62,16 @@ class DockerRunner implements ProgramRunner {
     };
     this.#gateway = gateway;
     this.#user = parseContainerUser(user);
+    this.#versions = new Versions({ host: engine, gateway, user: this.#user, logger });
     this.#logger = logger;
   }
 
-  async check({ name }: Program): Promise<Availability> {
+  async check(program: Program): Promise<Availability> {
+    const { name } = program;
     try {
-      const version = await checkImage(this.#engine, this.#images[name], name, checkMs);
-      return { available: true, version };
+      const image = await checkImage(this.#engine, this.#images[name], name, checkMs);
+      const version = await this.#versions.of(program, image.id, this.#images[name]);
+      return { available: true, version: `${version ?? 'version not known'} (${image.description})` };
     } catch (error) {
       return { available: false, reason: messageOf(error) };
     }
@@ -79,23 +86,20 @@ class DockerRunner implements ProgramRunner {
   async verify(job: Job): Promise<void> {
     // A program that cannot check still has to be able to read what was written.
     if (!job.checkArguments) return handOver(job.place.folder, this.#user);
-    const container = await this.#launch(job, checkName(job.id), job.checkArguments);
-    try {
-      const exitCode = await this.#exitCode(container, job.program);
-      if (exitCode === 0) return;
-      const output = lastWords((await logOf(this.#engine, container)).join('\n'));
-      throw new SciStreamError(
-        'SERVER_ERR',
-        `${job.program.name} does not accept its configuration: ${output || `exit code ${exitCode}`}`,
-      );
-    } finally {
-      await removeContainer(this.#engine, container);
-    }
+    const plan = await this.#plan(job, checkName(job.id), job.checkArguments);
+    const doing = `let ${job.program.name} check its configuration`;
+    const { exitCode, output } = await runToEnd(this.#engine, job.program, plan, doing, verifyMs);
+    if (exitCode === 0) return;
+    throw new SciStreamError(
+      'SERVER_ERR',
+      `${job.program.name} does not accept its configuration: ${lastWords(output) || `exit code ${exitCode}`}`,
+    );
   }
 
   async start(job: Job, signal?: AbortSignal): Promise<Running> {
     signal?.throwIfAborted();
-    return this.#running(await this.#launch(job, containerName(job.id), job.arguments), job, 'start');
+    const plan = await this.#plan(job, containerName(job.id), job.arguments);
+    return this.#running(await launch(this.#engine, job.program, plan), job, 'start');
   }
 
   async adopt(job: Job): Promise<Running | undefined> {
@@ -120,27 +124,17 @@ class DockerRunner implements ProgramRunner {
     await this.#places.remove(id);
   }
 
-  async #launch({ id, program, place }: Job, name: string, args: readonly string[]): Promise<string> {
+  async #plan({ id, uid, program, place }: Job, name: string, args: readonly string[]): Promise<ProgramPlan> {
     await handOver(place.folder, this.#user);
-    return launch(this.#engine, program, {
+    return {
       name,
       labels: labelsOf(id, this.#gateway),
+      notes: uidLabels(uid),
       image: await imageReference(this.#engine, this.#images[program.name], program.name),
       arguments: args,
       user: this.#user,
       folder: place.seenAs,
-    });
-  }
-
-  async #exitCode(container: string, { name }: Program): Promise<number> {
-    await this.#engine.call<unknown>(
-      `let ${name} check its configuration`,
-      (docker, abortSignal) => docker.getContainer(container).wait({ abortSignal }),
-      { ms: verifyMs },
-    );
-    const info = await this.#engine.inspect(container);
-    if (info) return info.State.ExitCode;
-    throw new SciStreamError('SERVER_ERR', `The container in which ${name} checked its configuration was removed.`);
+    };
   }
 
   #running(id: string, { place, logger }: Job, log: 'start' | 'now'): Running {

@@ -62,9 +62,9 @@ export function janusRunner(options: JanusOptions): ProgramRunner {
       return ids.filter((_, index) => records[index]?.gateway === gateway);
     },
     async end(id) {
+      const folder = volume.folderOf(id);
       // A volume that is not mounted would look as if nothing were left.
       if (!(await volume.ids()).includes(id)) return;
-      const folder = volume.folderOf(id);
       try {
         await sessions.forget(folder);
       } catch (error) {

@@ -28,7 +28,7 @@ export class Places {
 
   /** Makes the one of `id`, or finds it. Throws BAD_FORMAT when the id cannot be a file's name. */
   async make(id: string): Promise<Place> {
-    const name = safe(id);
+    const name = folderName(id);
     await ensurePrivateDir(this.#folder);
     // As the kernel writes it: programs are known by the folder they run in.
     const folder = path.join(await realpath(this.#folder), name);
@@ -39,7 +39,7 @@ export class Places {
 
   /** The path of one that was made by the same runner. */
   async find(id: string): Promise<string | undefined> {
-    return existsSync(this.#mark(safe(id))) ? path.join(await realpath(this.#folder), id) : undefined;
+    return existsSync(this.#mark(folderName(id))) ? path.join(await realpath(this.#folder), id) : undefined;
   }
 
   /** The ids of all that were made by the same runner. */
@@ -54,12 +54,12 @@ export class Places {
 
   /** Removes the files, and with them all that is secret. */
   async strip(id: string): Promise<void> {
-    await removeFiles(path.join(this.#folder, safe(id)));
+    await removeFiles(path.join(this.#folder, folderName(id)));
   }
 
   /** Removes one with all that is in it. */
   async remove(id: string): Promise<void> {
-    await rm(path.join(this.#folder, safe(id)), { recursive: true, force: true });
+    await rm(path.join(this.#folder, folderName(id)), { recursive: true, force: true });
     await rm(this.#mark(id), { force: true });
   }
 
@@ -68,7 +68,8 @@ export class Places {
   }
 }
 
-function safe(id: string): string {
+/** The folder of a reservation is called as its id. Throws BAD_FORMAT when that cannot be the name of a file. */
+export function folderName(id: string): string {
   if (isSafeName(id)) return id;
   throw new SciStreamError('BAD_FORMAT', `The reservation's id ${show(id)} cannot be the name of a folder.`);
 }

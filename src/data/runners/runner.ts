@@ -32,6 +32,8 @@ export interface Place {
 export interface Job {
   /** Of the reservation; safe as the name of a file or of a container. */
   readonly id: string;
+  /** Of the session, as somebody sent it: for people to read, never part of a path or a name. */
+  readonly uid?: string | undefined;
   readonly program: Program;
   readonly place: Place;
   /** In the foreground, with paths as the program sees them. */

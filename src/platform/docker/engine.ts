@@ -27,18 +27,22 @@ export interface CallOptions {
 /** A Docker Engine's API. Every call has a deadline: the library waits forever for an Engine that dies while it answers. */
 export class DockerEngine {
   readonly host: DockerHost;
+  readonly #longestMs: number;
   #docker: Promise<Docker> | undefined;
 
-  constructor(host: DockerHost) {
+  /** `longestMs`: what no call takes longer than, whatever it asks for. */
+  constructor(host: DockerHost, longestMs = Infinity) {
     this.host = host;
+    this.#longestMs = longestMs;
   }
 
   /** Sends a request; `doing` completes "could not …". Throws as `engineError` says, or the reason of the caller's signal. */
   async call<T>(
     doing: string,
     request: (docker: Docker, signal: AbortSignal) => Promise<T>,
-    { ms = defaultDeadlineMs, signal: given }: CallOptions = {},
+    { ms: wanted = defaultDeadlineMs, signal: given }: CallOptions = {},
   ): Promise<T> {
+    const ms = Math.min(wanted, this.#longestMs);
     using deadline = new Deadline(ms, given);
     const { signal } = deadline;
     try {

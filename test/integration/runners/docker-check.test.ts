@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { dockerRunner, type DockerOptions } from '../../../src/data/runners/docker.js';
 import { defaultImages } from '../../../src/config/proxy.js';
+import { versionName } from '../../../src/data/runners/docker/names.js';
 import { canRunDocker, dockerEngine } from '../../support/docker.js';
 import { containers, haproxy, nginx, prepare, run, setUp } from '../../support/docker-runner.js';
 import { EngineGate } from '../../support/engine-gate.js';
@@ -16,13 +17,32 @@ const timeout = 120_000;
 const absent = `sha256:${'0'.repeat(64)}`;
 
 describe.runIf(canRunDocker())('what the runner docker can run', { timeout }, () => {
-  it('is told with image and Engine', async () => {
-    const { runner } = await setUp();
-    const expected = /^scistream-test\/haproxy:latest \(sha256:[0-9a-f]{12}\) on Docker Engine \d/;
-    expect(await runner.check(haproxy)).toEqual({
-      available: true,
-      version: expect.stringMatching(expected) as string,
-    });
+  it('is told by version, image and Engine, and leaves no container', async () => {
+    const setup = await setUp();
+    const expected =
+      /^\d+\.\d+\.\d+\S* \(image scistream-test\/haproxy:latest, sha256:[0-9a-f]{12}, Docker Engine \d\S*\)$/;
+    const available = { available: true, version: expect.stringMatching(expected) as string };
+    expect(await setup.runner.check(haproxy)).toEqual(available);
+    expect(await containers(setup)).toEqual([]);
+  });
+
+  it('is asked of a program once for each image', async () => {
+    const { gate, host } = await EngineGate.open((await dockerEngine()).socket);
+    const { runner } = await setUp({ host });
+    const first = await runner.check(haproxy);
+    gate.requests.length = 0;
+    expect(await runner.check(haproxy)).toEqual(first);
+    expect(gate.requests.map((request) => /\/(\w+)/.exec(request)?.[1]).toSorted()).toEqual(['images', 'version']);
+  });
+
+  it('is told once more when what an earlier check has left is in the way', async () => {
+    const setup = await setUp();
+    const { docker, options } = setup;
+    const name = versionName(options.gateway, 'haproxy');
+    const Labels = { 'org.scistream.gateway': options.gateway };
+    await docker.createContainer({ name, Image: options.images.haproxy, Labels, Entrypoint: ['haproxy'] });
+    expect(await setup.runner.check(haproxy)).toMatchObject({ version: expect.stringMatching(/^\d/) as string });
+    expect(await containers(setup)).toEqual([]);
   });
 
   it.each(['127.0.0.1', '::1'])('is told by an Engine at a port of %s', async (address) => {
@@ -73,10 +93,9 @@ describe.runIf(canRunDocker())('what the runner docker can run', { timeout }, ()
     const { options } = await setUp();
     const setup = await setUp({ images: { ...options.images, haproxy: options.images.nginx } });
     const { job } = await prepare(setup.runner, '127.0.0.1:1');
-    await expect(setup.runner.start(job)).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-      message: `The image ${options.images.nginx} has no haproxy-of-another-system or haproxy: name another with --haproxy-image.`,
-    });
+    const message = `The image ${options.images.nginx} has no haproxy-of-another-system or haproxy: name another with --haproxy-image.`;
+    await expect(setup.runner.start(job)).rejects.toMatchObject({ code: 'UNAVAILABLE', message });
+    expect(await setup.runner.check(haproxy)).toEqual({ available: false, reason: message });
     expect(await containers(setup)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { until } from '../../../src/core/until.js';
 import { dockerRunner } from '../../../src/data/runners/docker.js';
@@ -100,6 +100,19 @@ describe.runIf(canRunDocker())('the runner docker, when something dies', { timeo
     expect([kept, orphan, other].map(({ job }) => existsSync(job.place.folder))).toEqual([true, false, true]);
     expect(existsSync(unused.folder)).toBe(false);
     await Promise.all(all.map((running) => running[Symbol.asyncDispose]()));
+  });
+
+  it('R7 clears what earlier agents left by its labels, where its folder is lost', async () => {
+    const setup = await setUp();
+    const prepared = await prepare(setup.runner, (await echo()).address);
+    const running = await run(setup.runner, prepared);
+    await rm(setup.options.folder, { recursive: true });
+    const next = dockerRunner(setup.options);
+    expect(await next.left()).toEqual([prepared.job.id]);
+    await endLeft(next);
+    expect(await containers(setup)).toEqual([]);
+    expect(await readdir(setup.options.folder)).toEqual([]);
+    await running[Symbol.asyncDispose]();
   });
 
   it('goes on watching a container when the Engine is back', async () => {

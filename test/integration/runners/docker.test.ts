@@ -102,6 +102,21 @@ describe.runIf(canRunDocker())('the runner docker', { timeout }, () => {
     expect(existsSync(options.folder)).toBe(true);
   });
 
+  it.each([
+    ['run-42_a.b', 'run-42_a.b'],
+    ['../../etc/passwd\n--privileged=$(reboot)\0"é', '.._.._etc_passwd_--privileged___reboot____'],
+    ['x'.repeat(1_000), 'x'.repeat(64)],
+  ])('S3 labels a container with the uid of its session, made safe: %j', async (uid, label) => {
+    const { runner, docker } = await setUp();
+    const prepared = await prepare(runner, (await echo()).address);
+    await run(runner, { ...prepared, job: { ...prepared.job, uid } });
+    const found = await docker.listContainers({ filters: { label: [`org.scistream.uid=${label}`] } });
+    expect(found.flatMap(({ Names }) => Names)).toContain(`/scistream-${prepared.job.id}`);
+    // Whoever has taken the session over without knowing its uid finds it all the same.
+    await using adopted = await runner.adopt(prepared.job);
+    expect(adopted).toBeDefined();
+  });
+
   it('tells what the program says of a configuration that it does not accept, and leaves nothing of the check', async () => {
     const setup = await setUp();
     const { job } = await prepare(setup.runner, '127.0.0.1:1');

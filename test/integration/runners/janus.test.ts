@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { Deferred } from '../../../src/core/deferred.js';
@@ -153,6 +153,16 @@ describe.each(generations)('Janus of %s', (generation) => {
     await endLeft(janusRunner(here.options));
     expect(here.janus.sessions.rows.size).toBe(0);
     expect(await one.ended).toContain('Janus session 7');
+  });
+
+  it('S3 does not take an id that is no name, nor a folder of such a name for a reservation', async () => {
+    const here = await bed({ generation });
+    for (const id of ['../../etc', '', '.', 'a/b', 'a b', '-x', 'x\ny']) {
+      await expect(here.runner.place(id)).rejects.toMatchObject({ code: 'BAD_FORMAT' });
+      await expect(here.runner.end(id)).rejects.toMatchObject({ code: 'BAD_FORMAT' });
+    }
+    await mkdir(path.join(here.volume, 'lost+found'));
+    expect(await here.runner.left()).toEqual([]);
   });
 
   it('leaves alone what other gateways have on the same volume', async () => {

@@ -70,6 +70,7 @@ export class Configuration {
     const checkArguments = kind.checkArguments?.(seen, place.seenAs);
     return {
       id: options.id,
+      uid: options.uid,
       program: kind.program,
       place,
       arguments: kind.arguments(seen, place.seenAs),

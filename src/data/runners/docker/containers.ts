@@ -5,7 +5,7 @@ import { until } from '../../../core/until.js';
 import type { DockerEngine } from '../../../platform/docker/engine.js';
 import { statusOf } from '../../../platform/docker/errors.js';
 import type { Program } from '../runner.js';
-import { containerOptions, type ContainerPlan } from './container-options.js';
+import { containerOptions, type ContainerPlan, type ProgramPlan } from './container-options.js';
 import { missingImage } from './images.js';
 import { carries, gatewayLabel, reservationOf } from './names.js';
 
@@ -16,18 +16,24 @@ const removalMs = 20_000;
 const created = z.object({ id: z.string() });
 const listed = z.array(z.object({ Labels: z.record(z.string(), z.string()).nullish() }));
 
+/** The image does not have the program: nothing but another image helps. */
+export class ProgramMissing extends SciStreamError {
+  constructor(image: string, program: Program) {
+    const { name } = program;
+    super(
+      'UNAVAILABLE',
+      `The image ${image} has no ${commandsOf(program).join(' or ')}: name another with --${name}-image.`,
+    );
+  }
+}
+
 /**
  * Creates and starts a container and answers its id; leaves nothing when that fails. Images have different names for a
  * program: the first that the image knows is taken.
  */
-export async function launch(
-  engine: DockerEngine,
-  program: Program,
-  plan: Omit<ContainerPlan, 'command'>,
-): Promise<string> {
-  const commands = [...new Set(program.commands.map((command) => path.basename(command)))];
+export async function launch(engine: DockerEngine, program: Program, plan: ProgramPlan): Promise<string> {
   try {
-    for (const command of commands) {
+    for (const command of commandsOf(program)) {
       const id = await create(engine, program, { ...plan, command });
       try {
         await engine.call(`start container ${plan.name}`, (docker, abortSignal) =>
@@ -44,10 +50,7 @@ export async function launch(
     await removeLeftover(engine, plan).catch(() => undefined);
     throw error;
   }
-  throw new SciStreamError(
-    'UNAVAILABLE',
-    `The image ${plan.image} has no ${commands.join(' or ')}: name another with --${program.name}-image.`,
-  );
+  throw new ProgramMissing(plan.image, program);
 }
 
 /**
@@ -137,6 +140,10 @@ async function removeLeftover(
     );
   }
   await removeContainer(engine, info.Id);
+}
+
+function commandsOf({ commands }: Program): string[] {
+  return [...new Set(commands.map((command) => path.basename(command)))];
 }
 
 function isUnknownCommand(error: unknown): boolean {

@@ -40,18 +40,24 @@ async function findImage(
   throw missingImage(name, program);
 }
 
-/** The image and the Engine that has it, for people. Throws UNAVAILABLE saying what to do. */
+export interface CheckedImage {
+  readonly id: string;
+  /** It and the Engine that has it, for people. */
+  readonly description: string;
+}
+
+/** Throws UNAVAILABLE saying what to do. */
 export async function checkImage(
   engine: DockerEngine,
   name: string,
   program: Program['name'],
   ms: number,
-): Promise<string> {
+): Promise<CheckedImage> {
   const [version, { Id }] = await Promise.all([
     engine.call('tell its version', async (docker) => engineVersion.parse(await docker.version()).Version, { ms }),
     findImage(engine, name, program, { ms }),
   ]);
-  return `${name} (${Id.slice(0, shownId)}) on Docker Engine ${version}`;
+  return { id: Id, description: `image ${name}, ${Id.slice(0, shownId)}, Docker Engine ${version}` };
 }
 
 /** What to create a container from: the name, or for a pinned image the one that was checked. Throws UNAVAILABLE. */

@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf, messageOf, SciStreamError } from '../../../core/errors.js';
+import { folderName, isSafeName } from '../places.js';
 
 /** Storage that this machine and Janus' containers share, with a private folder for each reservation. */
 export class Volume {
@@ -13,12 +14,13 @@ export class Volume {
     this.#seenAs = seenAs;
   }
 
+  /** Throws BAD_FORMAT when the id cannot be the name of a folder. */
   folderOf(id: string): string {
-    return path.join(this.folder, id);
+    return path.join(this.folder, folderName(id));
   }
 
   seenAs(id: string): string {
-    return path.posix.join(this.#seenAs, id);
+    return path.posix.join(this.#seenAs, folderName(id));
   }
 
   /** Not with its parents: where the volume is not mounted, nothing must be written that no container would see. */
@@ -39,11 +41,11 @@ export class Volume {
     }
   }
 
-  /** The names of all folders, those of other gateways too. Throws UNAVAILABLE when the volume is not there. */
+  /** The names of all folders that may be reservations', those of other gateways too. Throws UNAVAILABLE when the volume is not there. */
   async ids(): Promise<readonly string[]> {
     try {
       const entries = await readdir(this.folder, { withFileTypes: true });
-      return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+      return entries.filter((entry) => entry.isDirectory() && isSafeName(entry.name)).map(({ name }) => name);
     } catch (error) {
       const text = `The volume of Janus at ${this.folder} cannot be read: ${messageOf(error)}`;
       throw new SciStreamError('UNAVAILABLE', text, { cause: error });
