@@ -1,17 +1,25 @@
 import { SciStreamError } from './errors.js';
 
 /**
- * Aborts after `ms`, or when one of `others` does. Not made of AbortSignal.timeout: combined by AbortSignal.any, Node 20 may
- * collect that one as garbage, and it never comes.
+ * Aborts after `ms`, or when one of `others` does. Not made of AbortSignal.timeout and AbortSignal.any: Node 20 may collect the
+ * first as garbage, so that it never comes, and keeps something of the second for as long as one of `others` lives.
  */
 export class Deadline implements Disposable {
   readonly signal: AbortSignal;
   readonly #timer: NodeJS.Timeout | undefined;
+  readonly #others: readonly AbortSignal[];
+  readonly #controller = new AbortController();
   #expired = false;
 
   /** `ms` may be Infinity. */
   constructor(ms: number, ...others: readonly (AbortSignal | undefined)[]) {
-    const controller = new AbortController();
+    const controller = this.#controller;
+    this.signal = controller.signal;
+    this.#others = others.filter((other) => other !== undefined);
+    for (const other of this.#others) {
+      if (other.aborted) controller.abort(other.reason);
+      else other.addEventListener('abort', this.#onAbort);
+    }
     if (ms !== Infinity) {
       this.#timer = setTimeout(() => {
         this.#expired = true;
@@ -19,7 +27,6 @@ export class Deadline implements Disposable {
       }, ms);
       this.#timer.unref();
     }
-    this.signal = AbortSignal.any([controller.signal, ...others.filter((other) => other !== undefined)]);
   }
 
   /** The time was over first. */
@@ -29,5 +36,10 @@ export class Deadline implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
+    for (const other of this.#others) other.removeEventListener('abort', this.#onAbort);
   }
+
+  readonly #onAbort = ({ target }: Event): void => {
+    if (target instanceof AbortSignal) this.#controller.abort(target.reason);
+  };
 }

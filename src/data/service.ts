@@ -151,7 +151,10 @@ function toMessage(reservation: Reservation): ReservationMessage {
 }
 
 function countersMessage(counters: Counters): CountersMessage {
-  const known = Object.entries(counters).filter((entry): entry is [string, number] => entry[1] !== undefined);
+  // Programs of others tell them: what is no count is not known.
+  const known = Object.entries<number | undefined>({ ...counters }).filter((entry): entry is [string, number] =>
+    isCount(entry[1]),
+  );
   return create(CountersSchema, Object.fromEntries(known.map(([name, value]) => [name, BigInt(value)])));
 }
 
@@ -161,9 +164,13 @@ function connectionMessage(connection: ConnectionInfo): ConnectionMessage {
     listener: formatEndpoint(listener),
     client: formatEndpoint(client),
     target: target ? formatEndpoint(target) : '',
-    bytesIn: BigInt(bytesIn),
-    bytesOut: BigInt(bytesOut),
-    ...(retransmits === undefined ? {} : { retransmits: BigInt(retransmits) }),
-    ...(rttUs === undefined ? {} : { rttUs: BigInt(rttUs) }),
+    ...(isCount(bytesIn) ? { bytesIn: BigInt(bytesIn) } : {}),
+    ...(isCount(bytesOut) ? { bytesOut: BigInt(bytesOut) } : {}),
+    ...(isCount(retransmits) ? { retransmits: BigInt(retransmits) } : {}),
+    ...(isCount(rttUs) ? { rttUs: BigInt(rttUs) } : {}),
   });
+}
+
+function isCount(value: number | undefined): value is number {
+  return value !== undefined && Number.isSafeInteger(value) && value >= 0;
 }
