@@ -1,7 +1,7 @@
 import { CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { aborted } from '../core/deferred.js';
 import { exitCodeOf, SciStreamError, toSciStreamError } from '../core/errors.js';
-import { normalizeArgv } from './argv.js';
+import { addOpposites, normalizeArgv } from './argv.js';
 
 const signalExit = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof signalExit;
@@ -66,7 +66,7 @@ function report(error: unknown, program: string): number {
   return exitCodeOf(known.code);
 }
 
-/** Applies our conventions to a program and its commands: no exit from inside, one spelling of help. */
+/** Applies our conventions to a program and its commands: no exit from inside, one spelling of help, flags that can be off. */
 export function conventions<C extends CommandUnknownOpts>(program: C): C {
   // What a command takes is told by its own help.
   program.configureHelp({ subcommandTerm: (command) => command.name() });
@@ -76,6 +76,7 @@ export function conventions<C extends CommandUnknownOpts>(program: C): C {
       .showSuggestionAfterError()
       .showHelpAfterError(`Run "${program.name()} --help" for all options.`);
     command.helpOption('-h, --help', 'show this help');
+    addOpposites(command);
   }
   return program;
 }
