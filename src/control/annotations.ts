@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatEndpoint, parseEndpoint, type Endpoint } from '../core/endpoint.js';
+import type { Reservation } from '../gen/scistream/data/v1/data_pb.js';
 import type { SessionIdentity } from './session-context.js';
 
 /**
@@ -54,4 +55,17 @@ export function fromAnnotations(
   } catch {
     return undefined;
   }
+}
+
+/** What is reserved, the oldest session first, with what is stored of each; and of every uid the id of its newest. */
+export function storedSessions(reservations: readonly Reservation[]) {
+  const found = reservations
+    .map((reservation) => ({ reservation, stored: fromAnnotations(reservation.annotations) }))
+    .sort((one, other) => createdAt(one) - createdAt(other));
+  const newest = new Map(found.map(({ stored, reservation }) => [stored?.identity.uid, reservation.id]));
+  return { found, newest };
+}
+
+function createdAt({ stored }: { stored: ReturnType<typeof fromAnnotations> }): number {
+  return stored?.identity.created ?? 0;
 }
