@@ -51,19 +51,16 @@ const program = proxying(relaying(new Command('s2cs')))
   .action(async ({ config: file, check, ...flags }) => {
     const config = await loadS2csConfig({ flags, file });
     const logger = createLogger({ name: 's2cs', level: config.verbose ? 'debug' : 'info' });
-    const types = await typesFor(config, logger);
-    if (check) await printCheck(types, config.type, config.json);
-    else await serve(config, logger, stopSignal());
+    // Before anything is started, and in the words of our own options: the data server would refuse the same.
+    const runners = await runnerOptions('s2cs', config, path.join(config.stateDir, agentSocket));
+    if (!check) {
+      await serve(config, logger, stopSignal());
+      return;
+    }
+    const types = new DataServerTypes(createRunners({ ...runners, logger }), config);
+    if (config.legacyStunnelPeer) assertLegacyPeer(types.find(config.type));
+    await printCheck(types, config.type, config.json);
   });
-
-/** As the data server will have them. Throws BAD_FORMAT for what it would refuse. */
-async function typesFor(config: S2csConfig, logger: Logger): Promise<DataServerTypes> {
-  const runners = await runnerOptions('s2cs', config, path.join(config.stateDir, agentSocket));
-  const types = new DataServerTypes(createRunners({ ...runners, logger }), config);
-  const chosen = types.find(config.type);
-  if (config.legacyStunnelPeer) assertLegacyPeer(chosen);
-  return types;
-}
 
 async function serve(config: S2csConfig, logger: Logger, stop: AbortSignal): Promise<void> {
   const { stateDir } = config;

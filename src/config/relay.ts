@@ -30,8 +30,19 @@ export function relayTexts(settings: RelaySettings): Readonly<Record<keyof Relay
   };
 }
 
+interface RelayOptions {
+  readonly workers: number;
+  readonly bufferSize: number;
+  /** 0: never. */
+  readonly idleTimeoutMs: number;
+  readonly portable: boolean;
+  /** 0: adapted by the kernel. */
+  readonly socketBuffer: number;
+}
+
 /** What a data server with these settings does. */
-export function relayOptions({ workers, bufferSize, idleTimeout, portable, socketBuffer }: RelaySettings) {
+export function relayOptions(settings: RelaySettings): RelayOptions {
+  const { workers, bufferSize, idleTimeout, portable, socketBuffer } = settings;
   return {
     workers: workers ?? availableParallelism(),
     bufferSize: bufferSize ?? largestBuffer,

@@ -31,6 +31,11 @@ export interface StoredProgress {
   readonly expires: number | undefined;
 }
 
+interface StoredSession {
+  readonly identity: SessionIdentity;
+  readonly progress: StoredProgress;
+}
+
 export function toAnnotations(
   identity: SessionIdentity,
   { targets, maxRate, expires }: StoredProgress,
@@ -46,9 +51,7 @@ export function toAnnotations(
 }
 
 /** Undefined when they are not ours, or of a version that lacks what we need. What a later one has added is ignored. */
-export function fromAnnotations(
-  annotations: Readonly<Record<string, string>>,
-): { identity: SessionIdentity; progress: StoredProgress } | undefined {
+export function fromAnnotations(annotations: Readonly<Record<string, string>>): StoredSession | undefined {
   try {
     const { expires, targets, maxRate, ...identity } = storedSession.parse(JSON.parse(annotations[key] ?? ''));
     return { identity, progress: { targets: targets.map(parseEndpoint), maxRate, expires } };
@@ -57,15 +60,23 @@ export function fromAnnotations(
   }
 }
 
-/** What is reserved, the oldest session first, with what is stored of each; and of every uid the id of its newest. */
-export function storedSessions(reservations: readonly Reservation[]) {
+/** A reservation and what is stored in it. */
+interface Found {
+  readonly reservation: Reservation;
+  readonly stored: StoredSession | undefined;
+}
+
+/** All of them, the oldest session first, and of every uid the id of its newest. */
+export function storedSessions(reservations: readonly Reservation[]): {
+  found: readonly Found[];
+  newest: ReadonlyMap<string | undefined, string>;
+} {
   const found = reservations
     .map((reservation) => ({ reservation, stored: fromAnnotations(reservation.annotations) }))
     .sort((one, other) => createdAt(one) - createdAt(other));
-  const newest = new Map(found.map(({ stored, reservation }) => [stored?.identity.uid, reservation.id]));
-  return { found, newest };
+  return { found, newest: new Map(found.map(({ stored, reservation }) => [stored?.identity.uid, reservation.id])) };
 }
 
-function createdAt({ stored }: { stored: ReturnType<typeof fromAnnotations> }): number {
+function createdAt({ stored }: Found): number {
   return stored?.identity.created ?? 0;
 }
