@@ -18,32 +18,18 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 /** Words of the Python tools for "no token". */
 const noToken = ['NO_AUTH', 'INVALID_TOKEN', '-', ''];
 
-const createAppctrl = reaching(waiting(new Command('create-appctrl')))
+const createAppctrl = introducing(new Command('create-appctrl'))
   .summary('say Hello for an application')
   .description('Says Hello for an application that already runs, and tells a consumer where to connect.')
-  .argument('<uid>', 'the stream', argument(parseUid))
-  .argument('<s2cs>', 'control server, host:port')
-  .argument('<token>', 'NO_AUTH, or - to take the token from SCISTREAM_TOKEN')
-  .argument('<role>', 'PROD or CONS', argument(parseRole))
-  .argument('[ip]', 'address of the application', argument(parseIp), '127.0.0.1')
-  .option('--ports <ports>', `its ports (default: ${defaultReceiverPorts.join()})`, argument(parsePorts))
-  .option('--json', 'print the reply as JSON')
   .action(async (uid, s2cs, token, role, ip, { ports = defaultReceiverPorts, json, ...flags }) => {
     const addresses = ports.map((port) => ({ host: ip, port }));
     if (role === 'PROD') for (const address of addresses) await warnUnlessListening(address);
     await hello({ uid, role, addresses, waitMs: flags.helloTimeout, json }, await serverWith(flags, s2cs, token));
   });
 
-const mock = reaching(waiting(new Command('mock')))
+const mock = introducing(new Command('mock'))
   .summary('say Hello for an application that does not exist')
   .description('Says Hello as create-appctrl does, without looking for an application: for trying out a workflow.')
-  .argument('<uid>', 'the stream', argument(parseUid))
-  .argument('<s2cs>', 'control server, host:port')
-  .argument('<token>', 'NO_AUTH, or - to take the token from SCISTREAM_TOKEN')
-  .argument('<role>', 'PROD or CONS', argument(parseRole))
-  .argument('[ip]', 'address to announce', argument(parseIp), '127.0.0.1')
-  .option('--ports <ports>', `ports to announce (default: ${defaultReceiverPorts.join()})`, argument(parsePorts))
-  .option('--json', 'print the reply as JSON')
   .action(async (uid, s2cs, token, role, ip, { ports = defaultReceiverPorts, json, ...flags }) => {
     const addresses = ports.map((port) => ({ host: ip, port }));
     await hello({ uid, role, addresses, waitMs: flags.helloTimeout, json }, await serverWith(flags, s2cs, token));
@@ -93,6 +79,18 @@ const program = new Command('appctrl')
   .addCommand(run)
   .addCommand(createAppctrl)
   .addCommand(mock);
+
+/** What both commands take that say Hello and no more. */
+function introducing(command: Command) {
+  return reaching(waiting(command))
+    .argument('<uid>', 'the stream', argument(parseUid))
+    .argument('<s2cs>', 'control server, host:port')
+    .argument('<token>', 'NO_AUTH, or - to take the token from SCISTREAM_TOKEN')
+    .argument('<role>', 'PROD or CONS', argument(parseRole))
+    .argument('[ip]', 'address of the application', argument(parseIp), '127.0.0.1')
+    .option('--ports <ports>', `its ports (default: ${defaultReceiverPorts.join()})`, argument(parsePorts))
+    .option('--json', 'print the reply as JSON');
+}
 
 interface Introduction {
   uid: string;

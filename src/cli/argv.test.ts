@@ -1,7 +1,10 @@
-import { Command, Option } from '@commander-js/extra-typings';
+import { Command } from '@commander-js/extra-typings';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { normalizeArgv } from './argv.js';
+import { conventions } from './main.js';
+import { proxying } from './proxy-options.js';
+import { relaying } from './relay-options.js';
 
 /** A program with every kind of option that ours have. */
 function program() {
@@ -10,11 +13,11 @@ function program() {
     .option('--receiver-ports <ports>')
     .option('--uid <uid>')
     .option('--ssl')
-    .addOption(new Option('--no-ssl').hideHelp())
     .option('--mock')
     .option('--json')
     .argument('[words...]');
-  return new Command('tool').option('-t, --type <type>').option('-v, --verbose').addCommand(request);
+  const tool = new Command('tool').version('1').option('-t, --type <type>').option('-v, --verbose');
+  return conventions(tool.addCommand(request));
 }
 
 function normalize(...argv: string[]): string[] {
@@ -26,7 +29,7 @@ function understood(...argv: string[]): { options: Record<string, unknown>; word
   const tool = program();
   const [request] = tool.commands;
   if (!request) throw new Error('the program has a command');
-  for (const command of [tool, request]) command.exitOverride().configureOutput({ writeErr: () => undefined });
+  for (const command of [tool, request]) command.configureOutput({ writeErr: () => undefined });
   request.action(() => undefined);
   tool.parse(normalizeArgv(['inbound_request', ...argv], tool), { from: 'user' });
   return { options: request.opts(), words: request.args };
@@ -120,9 +123,26 @@ describe('command lines of the Python tools', () => {
     expect(understood('--ssl', value, 'word')).toEqual({ options: { ssl: false }, words: ['word'] });
   });
 
-  it.each(['--mock=False', '--mock False', '--mock=0', '--json=false'])('%s leaves a flag off', (text) => {
-    const { options, words } = understood(...text.split(' '));
-    expect([options['mock'] ?? false, options['json'] ?? false, ...words]).toEqual([false, false]);
+  it.each(['--mock=False', '--mock False', '--mock=0', '--mock=off', '--no-mock', '--mock --mock=false'])(
+    '%s switches a flag off, which is not the same as not giving it',
+    (text) => {
+      expect(understood(...text.split(' '))).toEqual({ options: { mock: false }, words: [] });
+      expect(understood()).toEqual({ options: {}, words: [] });
+    },
+  );
+
+  it('every flag of a program can be switched off, but for its version', () => {
+    const tool = conventions(
+      relaying(proxying(new Command('s2ds')))
+        .version('1')
+        .option('-v, --verbose'),
+    );
+    tool.configureOutput({ writeErr: () => undefined }).action(() => undefined);
+    const off = ['--portable=False', '--legacy_stunnel_peer=no', '--verbose', 'False'];
+    tool.parse(normalizeArgv(off, tool), { from: 'user' });
+    expect(tool.opts()).toEqual({ portable: false, legacyStunnelPeer: false, verbose: false });
+    expect(tool.helpInformation()).not.toContain('--no-');
+    expect(() => tool.parse(normalizeArgv(['--version=False'], tool), { from: 'user' })).toThrow('--version=False');
   });
 
   it('leaves a word after a flag alone that is no truth value', () => {

@@ -1,7 +1,7 @@
 import { CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { aborted } from '../core/deferred.js';
 import { exitCodeOf, SciStreamError, toSciStreamError } from '../core/errors.js';
-import { normalizeArgv } from './argv.js';
+import { addOpposites, normalizeArgv } from './argv.js';
 
 const signalExit = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof signalExit;
@@ -50,23 +50,28 @@ export async function main(program: CommandUnknownOpts): Promise<void> {
   try {
     await program.parseAsync(normalizeArgv(process.argv.slice(2), program), { from: 'user' });
   } catch (error) {
-    process.exitCode = report(error, program.name());
+    const { text, exit } = report(error, program.name());
+    process.stderr.write(text);
+    process.exitCode = exit;
   }
 }
 
-function report(error: unknown, program: string): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodeOf('BAD_FORMAT');
-  if (error instanceof Interrupted) return signalExit[error.signal];
-  const known = toSciStreamError(error);
-  process.stderr.write(`${program}: ${known.message}\n`);
-  // Only a defect of our own is more than a sentence.
-  if (!(error instanceof SciStreamError) && error instanceof Error)
-    process.stderr.write(`${error.stack ?? ''}
-`);
-  return exitCodeOf(known.code);
+/** How a program that has failed says so: one sentence, but for a defect of our own, and its exit code. */
+export function report(error: unknown, program: string): { text: string; exit: number } {
+  // The command line's own have been told already.
+  if (error instanceof CommanderError) return { text: '', exit: error.exitCode === 0 ? 0 : exitCodeOf('BAD_FORMAT') };
+  if (error instanceof Interrupted) return { text: '', exit: signalExit[error.signal] };
+  const { message, code } = toSciStreamError(error);
+  const stacks = defects(error).map(({ stack = '' }) => `${stack}\n`);
+  return { text: `${program}: ${message}\n${stacks.join('')}`, exit: exitCodeOf(code) };
 }
 
-/** Applies our conventions to a program and its commands: no exit from inside, one spelling of help. */
+function defects(error: unknown): Error[] {
+  if (error instanceof AggregateError) return error.errors.flatMap(defects);
+  return error instanceof Error && !(error instanceof SciStreamError) ? [error] : [];
+}
+
+/** Applies our conventions to a program and its commands: no exit from inside, one spelling of help, flags that can be off. */
 export function conventions<C extends CommandUnknownOpts>(program: C): C {
   // What a command takes is told by its own help.
   program.configureHelp({ subcommandTerm: (command) => command.name() });
@@ -76,6 +81,7 @@ export function conventions<C extends CommandUnknownOpts>(program: C): C {
       .showSuggestionAfterError()
       .showHelpAfterError(`Run "${program.name()} --help" for all options.`);
     command.helpOption('-h, --help', 'show this help');
+    addOpposites(command);
   }
   return program;
 }

@@ -1,5 +1,5 @@
 import type { Command, OptionValues } from '@commander-js/extra-typings';
-import { defaultImages, janusPasswordVariable } from '../config/proxy.js';
+import { defaultImages, defaultJanusProfile, janusPasswordVariable } from '../config/proxy.js';
 
 /** What both servers take for proxies and what runs them; see config/proxy.ts. */
 export function proxying<Args extends unknown[], Opts extends OptionValues>(command: Command<Args, Opts>) {
@@ -16,7 +16,7 @@ export function proxying<Args extends unknown[], Opts extends OptionValues>(comm
     )
     .option('--janus-user <name>', 'name by which to log in there')
     .option('--janus-ca <file>', 'certificate in PEM to trust there')
-    .option('--janus-profile <name>', 'profile of containers there (default: scistream)')
+    .option('--janus-profile <name>', `profile of containers there (default: ${defaultJanusProfile})`)
     .option('--janus-instance <node>', 'node on which containers run')
     .option('--janus-volume <folder:path>', 'folder that the profile mounts, and where containers see it');
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { janusPasswordVariable, type ProxySettings } from '../config/proxy.js';
+import { defaultImages, defaultJanusProfile, janusPasswordVariable, type ProxySettings } from '../config/proxy.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
 import type { RunnerOptions } from '../data/runners/registry.js';
 import { machineMark } from '../platform/machine.js';
@@ -14,9 +14,13 @@ export async function runnerOptions(
   settings: ProxySettings,
   socket: string,
 ): Promise<Omit<RunnerOptions, 'logger'>> {
-  const { dockerHost, haproxyImage, nginxImage, stunnelImage, templateDir } = settings;
+  const { dockerHost, templateDir } = settings;
   if (templateDir !== undefined) await readable('--template-dir', templateDir, readdir(templateDir));
-  const images = { haproxy: haproxyImage, nginx: nginxImage, stunnel: stunnelImage };
+  const images = {
+    haproxy: settings.haproxyImage ?? defaultImages.haproxy,
+    nginx: settings.nginxImage ?? defaultImages.nginx,
+    stunnel: settings.stunnelImage ?? defaultImages.stunnel,
+  };
   // Beside the socket, which no other data server has.
   const folder = path.join(path.dirname(socket), `${path.basename(socket, '.sock')}.d`);
   const janus = await janusOptions(program, settings, images, folder);
@@ -42,8 +46,8 @@ async function janusOptions(
   images: NonNullable<RunnerOptions['janus']>['images'],
   folder: string,
 ) {
-  const { janusUrl: url, janusUser: user, janusPassword: password, janusCa, janusProfile: profile } = settings;
-  const { janusInstance, janusVolume: volume } = settings;
+  const { janusUrl: url, janusUser: user, janusPassword: password, janusCa } = settings;
+  const { janusProfile: profile = defaultJanusProfile, janusInstance, janusVolume: volume } = settings;
   if (!url) return undefined;
   if (user === undefined || !password?.expose().length || janusInstance === undefined || !volume) {
     throw new SciStreamError(

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, Option } from '@commander-js/extra-typings';
+import { Command } from '@commander-js/extra-typings';
 import { none } from '../auth/none.js';
 import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
 import { assertLegacyPeer } from '../control/data-server-type.js';
@@ -39,7 +39,6 @@ const program = proxying(relaying(new Command('s2cs')))
   .option('--server-crt <file>', 'certificate in PEM (default: one made and kept in the state folder)')
   .option('--server-key <file>', 'its private key in PEM')
   .option('--ssl', 'serve TLS; --ssl=False switches it off, on loopback or with --allow-insecure (default: on)')
-  .addOption(new Option('--no-ssl').hideHelp())
   .option('--state-dir <dir>', 'folder for certificate, socket and log (default: ~/.local/state/scistream/s2cs)')
   .option('--allow-anonymous', 'listen beyond loopback although nobody has to authenticate')
   .option('--allow-insecure', 'listen beyond loopback although there is no TLS')

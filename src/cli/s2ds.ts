@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
 import { describeSettings } from '../config/agent.js';
+import { relayOptions } from '../config/relay.js';
 import { loadS2dsConfig, type S2dsConfig } from '../config/s2ds.js';
 import { aborted } from '../core/deferred.js';
 import { messageOf } from '../core/errors.js';
@@ -48,12 +49,12 @@ const program = proxying(relaying(new Command('s2ds')))
   });
 
 async function serve(config: S2dsConfig, stop: AbortSignal): Promise<void> {
-  const { listenerIp, portRange, name, managed } = config;
+  const { listenerIp, portRange, name, managed, templateDir, debugMemory } = config;
   const logger = createLogger({ name: 's2ds', level: config.verbose ? 'debug' : 'info' });
   const shutdown = new AbortController();
   await using scope = new Scope();
   const socket = await claimSocket(config.socket, scope);
-  const engines = { ...config, idleTimeoutMs: config.idleTimeout };
+  const engines = { ...relayOptions(config), templateDir, debugMemory };
   const runners = await runnerOptions('s2ds', config, config.socket);
   const agent = scope.use(new Agent({ listenerIp, portRange, engines, runners, types: config, logger }));
   await agent.restore();

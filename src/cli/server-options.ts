@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Option, type Command, type OptionValues } from '@commander-js/extra-typings';
+import type { Command, OptionValues } from '@commander-js/extra-typings';
 import { TokenStore } from '../auth/token-store.js';
 import { tokenFile, tokenFromEnvironment } from '../config/paths.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
@@ -26,7 +26,6 @@ export function reaching<Args extends unknown[], Opts extends OptionValues>(comm
       list,
     )
     .option('--ssl', 'connect by TLS; --ssl=False for a server that runs without (default: on)')
-    .addOption(new Option('--no-ssl').hideHelp())
     .option('--scope <scope>', 'use the token that login has stored for this scope')
     .option('--timeout <time>', 'how long one call may take (default: 30s)', argument(parseDuration));
 }

@@ -1,6 +1,7 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { agentArguments, agentEnvironment, describeSettings, settingDifferences } from './agent.js';
-import { proxySettings } from './proxy.js';
+import { defaultImages, proxySettings } from './proxy.js';
 import { relaySettings } from './relay.js';
 import { loadS2csConfig } from './s2cs.js';
 import { loadS2dsConfig } from './s2ds.js';
@@ -29,6 +30,7 @@ describe('the settings of a data server', () => {
     const [usual, changed] = [await loadS2csConfig({ flags: {} }), await loadS2csConfig({ flags: all })];
     expect(Object.keys(describeSettings(usual))).toHaveLength(names.length);
     expect(settingDifferences(describeSettings(usual), describeSettings(changed))).toHaveLength(names.length);
+    expect(settingDifferences(describeSettings(changed), describeSettings(usual))).toHaveLength(names.length);
     const digest = expect.stringMatching(/^secret sha256:[0-9a-f]{12}$/) as string;
     expect(describeSettings(changed)).toEqual({ ...texts, 'janus-password': digest });
   });
@@ -49,9 +51,23 @@ describe('the settings of a data server', () => {
     expect(Object.entries(environment).filter(([, value]) => value !== undefined)).toEqual([
       ['SCISTREAM_S2DS_JANUS_PASSWORD', password],
     ]);
-    const usual = agentArguments(await loadS2csConfig({ flags: {} }));
-    expect(usual).toContain('--idle-timeout=0');
-    expect(usual.join()).not.toContain('undefined');
+  });
+
+  it('are not handed on where nobody has decided, nor described as what they come to here and now', async () => {
+    const off = { portable: false, legacyStunnelPeer: 'False', socketBuffer: '0', idleTimeout: '0' };
+    for (const flags of [{}, off]) {
+      const usual = await loadS2csConfig({ flags });
+      expect(agentArguments(usual)).toEqual([]);
+      expect(new Set(Object.values(describeSettings(usual)))).toEqual(new Set(['']));
+    }
+  });
+
+  it('differ where one side has decided and the other has not, also for what it would be anyway', async () => {
+    const unset = describeSettings(await loadS2csConfig({ flags: {} }));
+    const flags = { workers: availableParallelism(), bufferSize: '1MiB', nginxImage: defaultImages.nginx };
+    const set = describeSettings(await loadS2csConfig({ flags }));
+    expect(settingDifferences(unset, set)).toHaveLength(3);
+    expect(settingDifferences(set, unset)).toContain(`--nginx-image is ${defaultImages.nginx} there, not set here`);
   });
 
   it('show no secret, nor its digest, where they differ', async () => {

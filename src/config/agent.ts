@@ -12,7 +12,10 @@ const digestLabel = 'secret sha256:';
 /** Enough to tell one from another, too little to be one. */
 const digestDigits = 12;
 
-/** Effective settings by the names of their options, to be compared: empty where not set, a digest where secret. */
+/**
+ * What somebody has decided, by the names of the options, to be compared: empty where nobody has, whatever that comes to on this
+ * machine and in this version; a digest where secret.
+ */
 export function describeSettings(settings: AgentSettings): Record<string, string> {
   return Object.fromEntries(
     Object.entries(textsOf(settings)).map(([key, text]) => {
@@ -22,7 +25,7 @@ export function describeSettings(settings: AgentSettings): Record<string, string
   );
 }
 
-/** The options of `s2ds` that mean the same, but for secrets, which others could read there. */
+/** The options of `s2ds` that say the same and no more, but for secrets, which others could read there. */
 export function agentArguments(settings: AgentSettings): string[] {
   return Object.entries(textsOf(settings)).flatMap(([key, text]) =>
     typeof text === 'string' ? [`--${kebabCase(key)}=${text}`] : [],

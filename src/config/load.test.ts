@@ -81,6 +81,23 @@ describe('settings', () => {
     expect(await loadConfig(schema, { flags: {}, envPrefix })).toMatchObject({ bestPort: 8, verbose: true });
   });
 
+  it('takes an empty variable for none, so that what the file says counts', async () => {
+    vi.stubEnv('SCISTREAM_TEST_NAME', '');
+    vi.stubEnv('SCISTREAM_TEST_BEST_PORT', '');
+    vi.stubEnv('SCISTREAM_TEST_VERBOSE', '');
+    expect(await loadConfig(schema, { flags: {}, envPrefix, file: await file('name: from the file\n') })).toEqual({
+      ...{ name: 'from the file', bestPort: 5000, mostOfIt: 10, verbose: false },
+    });
+  });
+
+  it('lets a flag be off that the environment and the file have on', async () => {
+    const on = await file('verbose: true\n');
+    const off = { flags: { verbose: false }, envPrefix, file: on };
+    expect((await loadConfig(schema, off)).verbose).toBe(false);
+    vi.stubEnv('SCISTREAM_TEST_VERBOSE', 'true');
+    expect((await loadConfig(schema, off)).verbose).toBe(false);
+  });
+
   it('takes an empty file for no settings', async () => {
     expect(await loadConfig(schema, { flags: {}, envPrefix, file: await file('# nothing yet\n') })).toMatchObject({
       bestPort: 5000,

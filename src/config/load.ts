@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { messageOf, SciStreamError } from '../core/errors.js';
@@ -49,6 +50,12 @@ export const flag = z.union([
     .transform((text) => text === 'true'),
 ]);
 
+/** A setting that names a file or a folder; none would be the folder in which the program happens to run. */
+export const filePath = z
+  .string()
+  .min(1, 'A path must not be empty.')
+  .transform((name) => path.resolve(name));
+
 async function readConfigFile(file: string): Promise<Record<string, unknown>> {
   let content: unknown;
   try {
@@ -67,10 +74,16 @@ async function readConfigFile(file: string): Promise<Record<string, unknown>> {
 function fromEnvironment(names: readonly string[], prefix: string): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {
-      const value = process.env[variableName(prefix, name)];
+      const value = variable(variableName(prefix, name));
       return value === undefined ? [] : [[name, value]];
     }),
   );
+}
+
+/** A variable of the environment; set to nothing is not set. */
+export function variable(name: string): string | undefined {
+  const value = process.env[name];
+  return value === '' ? undefined : value;
 }
 
 /** The variable that holds the setting. */

@@ -1,11 +1,6 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
-
-/** A variable of the environment; set to nothing is not set. */
-function variable(name: string): string | undefined {
-  const value = process.env[name];
-  return value === '' ? undefined : value;
-}
+import { variable } from './load.js';
 
 /** Where a program keeps what must survive it, unless told otherwise. */
 export function defaultStateDir(program: 's2cs' | 's2ds'): string {

@@ -2,21 +2,23 @@ import path from 'node:path';
 import { z } from 'zod';
 import { SciStreamError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
-import { flag, parsed, variableName } from './load.js';
+import { filePath, flag, parsed, variableName } from './load.js';
 
 /** Used when none is named. There is no official one of stunnel: sites make their own. */
 export const defaultImages = { haproxy: 'haproxy:3.2', nginx: 'nginx:1.28', stunnel: 'stunnel:5' } as const;
+export const defaultJanusProfile = 'scistream';
 
-const file = z.string().transform((name) => path.resolve(name));
-
-/** Settings of the approved proxies and of what runs them, which `s2cs` hands on to the data server that it starts. */
+/**
+ * Settings of the approved proxies and of what runs them, which `s2cs` hands on to the data server that it starts. What is not
+ * set is up to that one.
+ */
 export const proxySettings = {
-  templateDir: file.optional(),
+  templateDir: filePath.optional(),
   legacyStunnelPeer: flag.default(false),
   dockerHost: z.string().min(1).optional(),
-  haproxyImage: z.string().min(1).default(defaultImages.haproxy),
-  nginxImage: z.string().min(1).default(defaultImages.nginx),
-  stunnelImage: z.string().min(1).default(defaultImages.stunnel),
+  haproxyImage: z.string().min(1).optional(),
+  nginxImage: z.string().min(1).optional(),
+  stunnelImage: z.string().min(1).optional(),
   janusUrl: parsed(parseUrl).optional(),
   janusUser: z.string().min(1).optional(),
   /** Not an option of the command line, where everybody could read it. */
@@ -24,8 +26,8 @@ export const proxySettings = {
     .string()
     .transform((text) => new Secret(Buffer.from(text)))
     .optional(),
-  janusCa: file.optional(),
-  janusProfile: z.string().min(1).default('scistream'),
+  janusCa: filePath.optional(),
+  janusProfile: z.string().min(1).optional(),
   janusInstance: z.string().min(1).optional(),
   janusVolume: parsed(parseVolume).optional(),
 };
@@ -38,7 +40,7 @@ export interface Volume {
   readonly seenAs: string;
 }
 
-/** Each as its option takes it; undefined: not set. */
+/** Each as its option takes it; undefined: not set, or a flag that is off, which means the same. */
 export function proxyTexts(
   settings: ProxySettings,
 ): Readonly<Record<keyof ProxySettings, string | Secret | undefined>> {
@@ -47,7 +49,7 @@ export function proxyTexts(
   return {
     ...{ templateDir, dockerHost, haproxyImage, nginxImage, stunnelImage },
     ...{ janusUser, janusPassword, janusCa, janusProfile, janusInstance },
-    legacyStunnelPeer: String(legacyStunnelPeer),
+    legacyStunnelPeer: legacyStunnelPeer ? 'true' : undefined,
     janusUrl: janusUrl?.href,
     janusVolume: janusVolume && `${janusVolume.folder}:${janusVolume.seenAs}`,
   };

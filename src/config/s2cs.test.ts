@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { defaultStateDir } from './paths.js';
 import { loadS2csConfig, type S2csConfig } from './s2cs.js';
 
 function load(flags: Record<string, unknown> = {}): Promise<S2csConfig> {
@@ -28,14 +28,7 @@ describe('settings of a control server', () => {
       allowInsecure: false,
       helloTimeout: 180_000,
       maxSessions: 1000,
-      ...{ workers: availableParallelism(), bufferSize: 1 << 20, socketBuffer: 0, idleTimeout: 0, portable: false },
-      ...{
-        haproxyImage: 'haproxy:3.2',
-        nginxImage: 'nginx:1.28',
-        stunnelImage: 'stunnel:5',
-        janusProfile: 'scistream',
-      },
-      legacyStunnelPeer: false,
+      ...{ socketBuffer: 0, idleTimeout: 0, portable: false, legacyStunnelPeer: false },
       verbose: false,
       json: false,
     });
@@ -129,6 +122,16 @@ describe('settings of a control server', () => {
       code: 'BAD_FORMAT',
       message: expect.stringContaining(setting) as string,
     });
+  });
+
+  it('puts nothing into the folder it runs in because a variable or an option is empty', async () => {
+    for (const name of ['STATE_DIR', 'TEMPLATE_DIR', 'SERVER_CRT', 'SERVER_KEY', 'JANUS_CA']) {
+      vi.stubEnv(`SCISTREAM_S2CS_${name}`, '');
+    }
+    const { stateDir, templateDir, serverCrt, janusCa } = await load();
+    expect({ stateDir, templateDir, serverCrt, janusCa }).toEqual({ stateDir: defaultStateDir('s2cs') });
+    await expect(load({ stateDir: '' })).rejects.toMatchObject({ message: 'state-dir: A path must not be empty.' });
+    await expect(load({ templateDir: '' })).rejects.toMatchObject({ code: 'BAD_FORMAT' });
   });
 
   it('cannot be changed afterwards', async () => {

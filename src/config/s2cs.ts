@@ -1,11 +1,10 @@
-import path from 'node:path';
 import { z } from 'zod';
 import { isLoopback, parseIp, parseListenPort } from '../core/endpoint.js';
 import { SciStreamError } from '../core/errors.js';
 import { parsePortRange } from '../core/port-range.js';
 import { parseSecurity } from '../core/protection.js';
 import { parseDuration } from '../core/quantity.js';
-import { flag, loadConfig, parsed, type ConfigSources } from './load.js';
+import { filePath, flag, loadConfig, parsed, type ConfigSources } from './load.js';
 import { defaultStateDir } from './paths.js';
 import { proxySettings } from './proxy.js';
 import { relaySettings } from './relay.js';
@@ -19,12 +18,9 @@ const schema = z.strictObject({
   pskFromUid: flag.default(false),
   enforceV1Rate: flag.default(false),
   ssl: flag.default(true),
-  serverCrt: z.string().optional(),
-  serverKey: z.string().optional(),
-  stateDir: z
-    .string()
-    .transform((dir) => path.resolve(dir))
-    .prefault(defaultStateDir('s2cs')),
+  serverCrt: filePath.optional(),
+  serverKey: filePath.optional(),
+  stateDir: filePath.prefault(defaultStateDir('s2cs')),
   allowAnonymous: flag.default(false),
   allowInsecure: flag.default(false),
   helloTimeout: parsed(parseDuration).prefault('180s'),

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { parseIp } from '../core/endpoint.js';
 import { parsePortRange } from '../core/port-range.js';
-import { flag, loadConfig, parsed, type ConfigSources } from './load.js';
+import { filePath, flag, loadConfig, parsed, type ConfigSources } from './load.js';
 import { defaultStateDir } from './paths.js';
 import { proxySettings } from './proxy.js';
 import { relaySettings } from './relay.js';
@@ -11,10 +11,7 @@ import { relaySettings } from './relay.js';
 const schema = z.strictObject({
   listenerIp: parsed(parseIp).prefault('127.0.0.1'),
   portRange: parsed(parsePortRange).prefault('5100-5200'),
-  socket: z
-    .string()
-    .transform((file) => path.resolve(file))
-    .prefault(path.join(defaultStateDir('s2ds'), 's2ds.sock')),
+  socket: filePath.prefault(path.join(defaultStateDir('s2ds'), 's2ds.sock')),
   name: z.string().min(1).default(hostname()),
   managed: flag.default(false),
   ...relaySettings,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatEndpoint, parseEndpoint, type Endpoint } from '../core/endpoint.js';
+import type { Reservation } from '../gen/scistream/data/v1/data_pb.js';
 import type { SessionIdentity } from './session-context.js';
 
 /**
@@ -30,6 +31,11 @@ export interface StoredProgress {
   readonly expires: number | undefined;
 }
 
+interface StoredSession {
+  readonly identity: SessionIdentity;
+  readonly progress: StoredProgress;
+}
+
 export function toAnnotations(
   identity: SessionIdentity,
   { targets, maxRate, expires }: StoredProgress,
@@ -45,13 +51,32 @@ export function toAnnotations(
 }
 
 /** Undefined when they are not ours, or of a version that lacks what we need. What a later one has added is ignored. */
-export function fromAnnotations(
-  annotations: Readonly<Record<string, string>>,
-): { identity: SessionIdentity; progress: StoredProgress } | undefined {
+export function fromAnnotations(annotations: Readonly<Record<string, string>>): StoredSession | undefined {
   try {
     const { expires, targets, maxRate, ...identity } = storedSession.parse(JSON.parse(annotations[key] ?? ''));
     return { identity, progress: { targets: targets.map(parseEndpoint), maxRate, expires } };
   } catch {
     return undefined;
   }
+}
+
+/** A reservation and what is stored in it. */
+interface Found {
+  readonly reservation: Reservation;
+  readonly stored: StoredSession | undefined;
+}
+
+/** All of them, the oldest session first, and of every uid the id of its newest. */
+export function storedSessions(reservations: readonly Reservation[]): {
+  found: readonly Found[];
+  newest: ReadonlyMap<string | undefined, string>;
+} {
+  const found = reservations
+    .map((reservation) => ({ reservation, stored: fromAnnotations(reservation.annotations) }))
+    .sort((one, other) => createdAt(one) - createdAt(other));
+  return { found, newest: new Map(found.map(({ stored, reservation }) => [stored?.identity.uid, reservation.id])) };
+}
+
+function createdAt({ stored }: Found): number {
+  return stored?.identity.created ?? 0;
 }

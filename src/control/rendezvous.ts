@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.js';
 import { Deferred, orAborted } from '../core/deferred.js';
 import { SciStreamError } from '../core/errors.js';
 import type { Session } from './session.js';
@@ -7,12 +8,14 @@ export class Rendezvous {
   readonly #waiting = new Map<string, Set<Deferred<Session>>>();
   readonly #timeoutMs: number;
   readonly #most: number;
+  readonly #clock: Clock;
   #count = 0;
 
   /** At most `most` Hellos wait, each for at most `timeoutMs`. */
-  constructor(timeoutMs: number, most: number) {
+  constructor(timeoutMs: number, most: number, clock: Clock) {
     this.#timeoutMs = timeoutMs;
     this.#most = most;
+    this.#clock = clock;
   }
 
   /** Waits for the session with this uid and owner. Throws NO_RESOURCE, TIMEOUT, or the signal's reason. */
@@ -25,15 +28,15 @@ export class Rendezvous {
     const waiters = this.#waiting.get(key) ?? new Set();
     this.#waiting.set(key, waiters.add(waiter));
     this.#count++;
-    const timer = setTimeout(() => {
+    const timer = this.#clock.after(this.#timeoutMs, () => {
       waiter.reject(
         new SciStreamError('TIMEOUT', `No request for uid ${uid} came within ${this.#timeoutMs / 1000} s.`),
       );
-    }, this.#timeoutMs);
+    });
     try {
       return await orAborted(waiter.promise, signal);
     } finally {
-      clearTimeout(timer);
+      timer[Symbol.dispose]();
       this.#count--;
       waiters.delete(waiter);
       if (waiters.size === 0) this.#waiting.delete(key);

@@ -9,7 +9,7 @@ import type { Principal } from '../auth/verifier.js';
 import type { Security, Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
 import { isStale, lostSessions, outlivesAgent } from './agent-loss.js';
-import { fromAnnotations } from './annotations.js';
+import { storedSessions } from './annotations.js';
 import { toReserved } from './gateway.js';
 import { Observers } from './observers.js';
 import { returnPorts } from './port-return.js';
@@ -74,14 +74,14 @@ export class SessionManager {
         this.observers.changed(session);
       },
       onEnd: (session) => {
-        this.#sessions.delete(session.uid);
+        if (this.#sessions.get(session.uid) === session) this.#sessions.delete(session.uid);
         this.observers.changed(session);
       },
       onTrouble: (uid, error) => {
         options.logger.error({ uid, reason: messageOf(error) }, 'session could not be ended cleanly');
       },
     };
-    this.#rendezvous = new Rendezvous(options.setupTimeoutMs, options.maxSessions);
+    this.#rendezvous = new Rendezvous(options.setupTimeoutMs, options.maxSessions, options.clock);
   }
 
   /** Reserves listeners for a new session. Throws ALREADY_EXISTS, NO_RESOURCE, UNAVAILABLE or what the data server says. */
@@ -106,10 +106,10 @@ export class SessionManager {
     return session;
   }
 
-  /** The caller's session that this request id has opened, once it has its ports. */
+  /** The caller's session that this request id has opened, from its first moment until it holds nothing any more. */
   findByRequestId(requestId: string, { name }: Principal): Session | undefined {
     if (requestId === '') return undefined;
-    return this.list({ name }).find((session) => session.identity.requestId === requestId);
+    return this.#all.find(({ owner, identity }) => owner === name && identity.requestId === requestId);
   }
 
   list({ name }: Principal): Session[] {
@@ -143,8 +143,8 @@ export class SessionManager {
   /** Takes over what the agent carried while no control server ran; what never got its targets is given up. */
   async restore(): Promise<void> {
     const { gateway, logger } = this.#options;
-    for (const reservation of await gateway.list()) {
-      const stored = fromAnnotations(reservation.annotations);
+    const { found, newest } = storedSessions(await gateway.list());
+    for (const { reservation, stored } of found) {
       if (reservation.forwards.length === 0) {
         await gateway.release(reservation.id);
         continue;
@@ -155,8 +155,13 @@ export class SessionManager {
         continue;
       }
       const { identity, progress } = stored;
-      const found = { ...progress, reserved: toReserved(reservation) };
-      this.#sessions.set(identity.uid, Session.restore(identity, this.#context, found));
+      if (newest.get(identity.uid) !== reservation.id) {
+        // That session was over: it could not be released before its uid was used again.
+        await this.#context.releaseReserved(reservation.id);
+        continue;
+      }
+      const carried = { ...progress, reserved: toReserved(reservation) };
+      this.#sessions.set(identity.uid, Session.restore(identity, this.#context, carried));
     }
   }
 

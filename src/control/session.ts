@@ -37,6 +37,8 @@ export class Session {
   #targets: readonly Endpoint[] = [];
   #maxRate = 0;
   #lastError = '';
+  /** Calls that want it open, the one that made it among them; who was answered remains. */
+  #wantedBy = 1;
   /** Why it ended, for whoever still asks something of it. */
   #endError: SciStreamError | undefined;
   #lastCounters: Counters | undefined;
@@ -163,6 +165,26 @@ export class Session {
     return orAborted(this.#active.promise, signal);
   }
 
+  /** Another call wants it open: it does not end with the call that made it. */
+  join(): void {
+    this.#wantedBy++;
+  }
+
+  /** A call that wanted it open ends without it, and the session with the last of them. Waits for that end, if it comes. */
+  async leave(actor: string): Promise<void> {
+    this.#wantedBy--;
+    if (this.#wantedBy === 0 || this.ending) await this.end('release', actor, 'it could not be opened');
+  }
+
+  /** Waits until one that is ending holds nothing any more. */
+  gone(signal?: AbortSignal): Promise<void> {
+    // How it went is for who has ended it.
+    return orAborted(
+      this.#free().catch(() => undefined),
+      signal,
+    );
+  }
+
   /** The application announces itself. Saying it again with the same addresses changes nothing. */
   hello(role: Role, addresses: readonly Endpoint[], actor: string): void {
     this.#assertLive();
@@ -212,7 +234,11 @@ export class Session {
       this.#registered.reject(error);
       this.#active.reject(error);
     }
-    await this.#turn.run(() => this.#scope[Symbol.asyncDispose]());
+    await this.#free();
+  }
+
+  #free(): Promise<void> {
+    return this.#turn.run(() => this.#scope[Symbol.asyncDispose]());
   }
 
   /** Ends it where nobody waits for that. */

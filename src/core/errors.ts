@@ -114,8 +114,11 @@ export function toSciStreamError(error: unknown): SciStreamError {
   return new SciStreamError('SERVER_ERR', messageOf(error), { cause: error });
 }
 
+/** What a caught value says; of several failures in one, what each of them says. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof AggregateError)) return error instanceof Error ? error.message : String(error);
+  const each = new Set(error.errors.map(messageOf));
+  return [error.message.replace(/\.$/, ''), [...each].join('; ')].filter((part) => part !== '').join(': ');
 }
 
 /** The system's error name such as ECONNREFUSED, if the value carries one. */

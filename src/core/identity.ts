@@ -11,8 +11,17 @@ const maxLabels = 32;
 
 /** A uid names a session to people and peers. It is not a secret and never becomes a file name. */
 export function parseUid(text: string): string {
+  return parseName('uid', text);
+}
+
+/** What makes a repeated request known again; in the form of a uid. */
+export function parseRequestId(text: string): string {
+  return parseName('request_id', text);
+}
+
+function parseName(field: string, text: string): string {
   if (!uidForm.test(text)) {
-    throw new SciStreamError('BAD_FORMAT', `uid ${show(text)} must be 1 to 64 letters, digits, '-', '.' or '_'.`);
+    throw new SciStreamError('BAD_FORMAT', `${field} ${show(text)} must be 1 to 64 letters, digits, '-', '.' or '_'.`);
   }
   return text;
 }

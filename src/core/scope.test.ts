@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { messageOf } from './errors.js';
 import { Scope } from './scope.js';
 
 describe('scope', () => {
@@ -26,7 +27,9 @@ describe('scope', () => {
     const scope = new Scope();
     scope.defer(() => Promise.reject(new Error('a')));
     scope.defer(() => Promise.reject(new Error('b')));
-    await expect(scope[Symbol.asyncDispose]()).rejects.toThrow(AggregateError);
+    const failure: unknown = await scope[Symbol.asyncDispose]().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(AggregateError);
+    expect(messageOf(failure)).toBe('Several things could not be freed: b; a');
   });
 
   it('takes nothing once it has ended', async () => {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
@@ -10,6 +10,7 @@ import { writePrivate } from './state-dir.js';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const lifetimeMs = 825 * 86_400_000;
+const selfMadeName = 'SciStream control server';
 /** A certificate this close to its end is replaced at the next start. */
 const renewMs = 30 * 86_400_000;
 
@@ -32,13 +33,13 @@ export async function loadCertificate(certFile: string, keyFile: string): Promis
 
 /**
  * The certificate in `dir`, made (self-signed, for `listenerIp` and localhost) when there is none yet, when it does not
- * cover the address or when it is about to expire.
+ * cover the address, when it is about to expire or when a crash has left it with the key of another one.
  */
 export async function ensureCertificate(dir: string, listenerIp: string): Promise<ServerCertificate> {
   const certFile = path.join(dir, 'server.crt');
   const keyFile = path.join(dir, 'server.key');
   const addresses = addressesOf(listenerIp);
-  if (existsSync(certFile) && existsSync(keyFile)) {
+  if (existsSync(certFile) && existsSync(keyFile) && !(await isTorn(certFile, keyFile))) {
     const present = await loadCertificate(certFile, keyFile);
     // Interfaces come and go; clients have trusted this certificate for the addresses it has.
     if (serves(present.cert, isWildcard(listenerIp) ? [] : addresses)) return present;
@@ -47,6 +48,18 @@ export async function ensureCertificate(dir: string, listenerIp: string): Promis
   await writePrivate(keyFile, key);
   await writePrivate(certFile, cert);
   return { ...check(cert, key, certFile, keyFile), created: true };
+}
+
+/** True for a certificate that we have made and a key that is not its own: the two files are written one after the other. */
+async function isTorn(certFile: string, keyFile: string): Promise<boolean> {
+  const [cert, key] = await Promise.all([readPem(certFile, '--server-crt'), readPem(keyFile, '--server-key')]);
+  try {
+    const certificate = new X509Certificate(cert);
+    return certificate.subject.includes(selfMadeName) && !certificate.checkPrivateKey(createPrivateKey(key));
+  } catch {
+    // No PEM: it is for the one to decide who has put it there.
+    return false;
+  }
 }
 
 async function createCertificate(addresses: readonly string[]): Promise<{ cert: string; key: string }> {
@@ -59,7 +72,7 @@ async function createCertificate(addresses: readonly string[]): Promise<{ cert: 
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber,
     // Its own name: a client that trusts several of our servers finds each certificate by it.
-    name: `CN=SciStream control server ${serialNumber.slice(0, 8)}`,
+    name: `CN=${selfMadeName} ${serialNumber.slice(0, 8)}`,
     notBefore,
     notAfter: new Date(notBefore.getTime() + lifetimeMs),
     signingAlgorithm: algorithm,

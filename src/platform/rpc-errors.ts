@@ -79,6 +79,7 @@ function adviceFor(failure: ConnectError, peer: string): string | undefined {
   if (/WRONG_VERSION_NUMBER|wrong version number|packet length too long/.test(text)) {
     return `${peer} does not speak TLS; use --ssl=False if it is meant to run without.`;
   }
+  if (text.includes('PING timed out')) return `${peer} does not answer any more.`;
   // A call that we did not cancel and the server did not answer ended with its connection.
   if (/ERR_HTTP2_ERROR|ERR_HTTP2_STREAM|ECONNRESET|ERR_HTTP2_SESSION/.test(text) || failure.code === Code.Canceled) {
     return `${peer} closed the connection; does it listen with TLS (--ssl) or is it another kind of server?`;

@@ -1,7 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { isRunning } from '../../src/platform/child.js';
 import { Facility, temporaryDir } from '../support/facility.js';
-import { start } from '../support/program.js';
+import { bin, Program, start } from '../support/program.js';
 import { echo, exchange } from '../support/tcp.js';
 import { first } from '../support/v1.js';
 import { failsInOneSentence } from './commands.js';
@@ -24,6 +25,11 @@ async function abandoned(args: readonly string[], uids: readonly string[] = []) 
 async function refuses(stateDir: string, args: readonly string[], says: RegExp, env?: Record<string, string>) {
   const place = ['--port', '0', '--port-range', '0', '--state-dir', stateDir];
   await failsInOneSentence('s2cs', [...place, ...args], { code: 6, says }, env ? { env } : {});
+}
+
+/** One of those that this process may use. */
+async function oneCore(): Promise<string> {
+  return /^Cpus_allowed_list:\s*(\d+)/m.exec(await readFile('/proc/self/status', 'utf8'))?.[1] ?? '0';
 }
 
 describe('s2cs that finds a data server', () => {
@@ -58,8 +64,30 @@ describe('s2cs that finds a data server', () => {
 
   it('takes over one with the same settings, however they are written', async () => {
     const { stateDir, pid } = await abandoned(['--idle-timeout', '60m', '--buffer-size', '1MiB']);
-    const after = await Facility.start(['--idle-timeout', '3600s', '--portable=False', '-v'], stateDir);
+    const again = [
+      '--idle-timeout',
+      '3600s',
+      '--buffer-size',
+      '1024KiB',
+      '--portable=False',
+      '--socket-buffer',
+      '0',
+      '-v',
+    ];
+    const after = await Facility.start(again, stateDir);
     expect((await after.agent().info({})).pid).toBe(pid);
+  });
+
+  it('takes over one that has other cores: only what somebody has decided is compared', async () => {
+    const stateDir = await temporaryDir();
+    const args = ['--socket', `${stateDir}/s2ds.sock`, '--port-range', '0'];
+    const agent = new Program('taskset', ['-c', await oneCore(), process.execPath, bin('s2ds'), ...args]);
+    await agent.shows(/"msg":"ready"/, 'stderr');
+    const facility = await Facility.start([], stateDir);
+    expect((await facility.agent().info({})).pid).toBe(agent.process.pid);
+    await facility.program.kill('SIGTERM');
+    await refuses(stateDir, ['--workers', '1'], /by hand .*--workers is not set there, 1 here\. /);
+    expect((await agent.kill('SIGTERM')).code).toBe(0);
   });
 
   it('tells another password without showing it', async () => {
@@ -79,7 +107,7 @@ describe('s2cs that finds a data server', () => {
     const stateDir = await temporaryDir();
     const agent = start('s2ds', ['--socket', `${stateDir}/s2ds.sock`, '--port-range', '0', '--socket-buffer', '1MiB']);
     await agent.shows(/"msg":"ready"/, 'stderr');
-    await refuses(stateDir, [], /was started by hand \(process \d+\): --socket-buffer is 1048576 there, 0 here\. /);
+    await refuses(stateDir, [], /by hand \(process \d+\): --socket-buffer is 1048576 there, not set here\. /);
     expect((await agent.kill('SIGTERM')).code).toBe(0);
   });
 
@@ -87,6 +115,6 @@ describe('s2cs that finds a data server', () => {
     const stateDir = await temporaryDir();
     const env = { SCISTREAM_S2DS_PORTABLE: 'true', SCISTREAM_S2DS_JANUS_USER: 'somebody', SCISTREAM_S2DS_NAME: 'gate' };
     const { settings, name } = await (await Facility.start([], stateDir, env)).agent().info({});
-    expect({ name, ...settings }).toMatchObject({ name: 'gate', portable: 'false', 'janus-user': '' });
+    expect({ name, ...settings }).toMatchObject({ name: 'gate', portable: '', 'janus-user': '' });
   });
 });

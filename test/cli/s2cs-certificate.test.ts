@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { copyFile, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -47,6 +47,20 @@ describe("a control server's certificate", () => {
     const moved = await Facility.start(['--listener-ip', '127.0.0.2'], dir);
     expect(fingerprintOf(moved)).not.toBe(fingerprintOf(before));
     expect(await moved.client().listSessions()).toEqual([]);
+  });
+
+  it('is made anew when a crash has left it with the key of the next one', async () => {
+    const [dir, next] = [await temporaryDir(), await temporaryDir()];
+    const before = await ensureCertificate(dir, '127.0.0.1');
+    await ensureCertificate(next, '127.0.0.1');
+    await copyFile(path.join(next, 'server.key'), path.join(dir, 'server.key'));
+    const facility = await Facility.start(own, dir);
+    expect(fingerprintOf(facility)).not.toBe(before.fingerprint);
+    expect(await facility.client().listSessions()).toEqual([]);
+    await facility.leavesNothing();
+    expect(await ensureCertificate(dir, '127.0.0.1')).toMatchObject({
+      ...{ fingerprint: fingerprintOf(facility), created: false },
+    });
   });
 
   it("is the operator's own when there is one", async () => {

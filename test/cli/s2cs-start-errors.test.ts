@@ -14,10 +14,15 @@ async function processesOf(dir: string): Promise<string[]> {
 }
 
 /** Starts an s2cs that must refuse to, in one sentence, and must leave nothing behind. */
-async function refuses(args: readonly string[], code: number, says: RegExp, dir?: string): Promise<void> {
+async function refuses(
+  args: readonly string[],
+  code: number,
+  says: RegExp,
+  { dir, env = {} }: { dir?: string; env?: Record<string, string> } = {},
+): Promise<void> {
   const stateDir = dir ?? path.join(await temporaryDir(), 'state');
   const usual = ['--port', '0', '--port-range', '0', '--state-dir', stateDir];
-  await failsInOneSentence('s2cs', [...usual, ...args], { code, says });
+  await failsInOneSentence('s2cs', [...usual, ...args], { code, says }, { env });
   expect(await processesOf(stateDir)).toEqual([]);
   const left = await readdir(stateDir).catch(() => []);
   expect(left.filter((file) => /\.(sock|lock|tmp)$/.test(file))).toEqual([]);
@@ -69,6 +74,20 @@ describe('s2cs refuses to start in one sentence and leaves nothing', () => {
     await refuses(['--listener-ip', '0.0.0.0', '--allow-anonymous=False'], 2, /add --allow-anonymous/);
   });
 
+  it('S4 when the command line takes back what environment and file allow', async () => {
+    const dir = await temporaryDir();
+    await writeFile(`${dir}/open.yaml`, 'allow-anonymous: true\n');
+    const off = ['--listener-ip', '0.0.0.0', '--allow-anonymous=False'];
+    const env = { SCISTREAM_S2CS_ALLOW_ANONYMOUS: 'true' };
+    await Promise.all([
+      refuses(off, 2, /add --allow-anonymous/, { env }),
+      refuses([...off, '--config', `${dir}/open.yaml`], 2, /add --allow-anonymous/),
+      refuses(['--listener-ip', '0.0.0.0', '--config', `${dir}/open.yaml`], 2, /add --allow-anonymous/, {
+        env: { SCISTREAM_S2CS_ALLOW_ANONYMOUS: 'false' },
+      }),
+    ]);
+  });
+
   it('when it would speak without TLS beyond loopback', async () => {
     await refuses(['--listener-ip', '0.0.0.0', '--allow-anonymous', '--ssl=False'], 2, /add --allow-insecure/);
   });
@@ -78,8 +97,8 @@ describe('s2cs refuses to start in one sentence and leaves nothing', () => {
     await writeFile(`${dir}/file`, '');
     const long = path.join(dir, 'x'.repeat(100));
     await Promise.all([
-      refuses([], 2, /x is too long for a Unix socket|too long.*--state-dir/, long),
-      refuses([], 2, /state folder .*file/, `${dir}/file`),
+      refuses([], 2, /x is too long for a Unix socket|too long.*--state-dir/, { dir: long }),
+      refuses([], 2, /state folder .*file/, { dir: `${dir}/file` }),
     ]);
   });
 
@@ -93,7 +112,7 @@ describe('s2cs refuses to start in one sentence and leaves nothing', () => {
     await Promise.all([
       refuses(['--config', `${dir}/missing.yaml`], 2, /Cannot read --config .*missing\.yaml/),
       refuses(['--config', `${dir}/unknown.yaml`], 2, /Unknown setting: prot\./),
-      refuses([], 2, /server\.crt and .*server\.key are not a PEM certificate/, `${dir}/private`),
+      refuses([], 2, /server\.crt and .*server\.key are not a PEM certificate/, { dir: `${dir}/private` }),
     ]);
   });
 

@@ -47,6 +47,7 @@ export interface MemoryOptions {
   enforceV1Rate?: boolean;
   /** Of the control server. */
   clock?: Clock;
+  setupTimeoutMs?: number;
   /** Lets a test decide when a call to the data server is answered. */
   beforeDataCall?: () => Promise<unknown>;
   /** Told of every watch at the data server: 1 when it is opened, -1 when it has ended. */
@@ -80,7 +81,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
     enforceV1Rate = false,
     beforeDataCall,
   } = options;
-  const { onDataWatch = () => undefined, clock = systemClock } = options;
+  const { onDataWatch = () => undefined, clock = systemClock, setupTimeoutMs = 60_000 } = options;
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => void logged.push(line) });
   const listenerIp = '127.0.0.1';
@@ -111,7 +112,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
   );
   const transitions: SessionTransition[] = [];
   const gateway = new Gateway(createClient(DataService, dataTransport), 'mock', []);
-  const limits = { maxSessions: 1000, setupTimeoutMs: 60_000 };
+  const limits = { maxSessions: 1000, setupTimeoutMs };
   const record = (transition: SessionTransition): void => void transitions.push(transition);
   const sessions = new SessionManager({ gateway, clock, record, logger, ...limits });
   const facility = {

@@ -1,7 +1,7 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { parseEndpoints } from '../../core/endpoint.js';
 import { SciStreamError } from '../../core/errors.js';
-import { createUid, parseLabels, parseRole, parseUid } from '../../core/identity.js';
+import { createUid, parseLabels, parseRequestId, parseRole, parseUid } from '../../core/identity.js';
 import { parseTransport } from '../../core/protection.js';
 import type { CreateSessionRequest, Session as SessionMessage } from '../../gen/scistream/control/v2/control_pb.js';
 import type { Call, Route } from '../call.js';
@@ -12,7 +12,10 @@ import type { Session } from '../session.js';
 import type { SessionRequest } from '../session-manager.js';
 import { freshSessionMessage } from './session-message.js';
 
-/** Reserves and forwards in one go; what fails or is given up half-way leaves nothing. */
+/**
+ * Reserves and forwards in one go; what fails or is given up half-way leaves nothing. The same call once more, perhaps because
+ * its first answer got lost, is answered with the same session.
+ */
 export const createSession: Route<CreateSessionRequest, { session: SessionMessage }> = async (
   facility,
   request,
@@ -20,36 +23,41 @@ export const createSession: Route<CreateSessionRequest, { session: SessionMessag
 ) => {
   const targets = parseEndpoints(request.targets);
   const wanted = parse(facility, request, targets.length);
-  const earlier = facility.sessions.findByRequestId(wanted.requestId, call.caller);
-  if (earlier) return { session: await repeated(facility, request, earlier, call) };
-  const session = await facility.sessions.open(wanted, call.caller);
+  const earlier = await joinEarlier(facility, request, call);
+  const session = earlier ?? (await facility.sessions.open(wanted, call.caller));
   try {
-    await session.update({ targets }, call.caller.name);
+    await (earlier ? earlier.active(call.signal) : session.update({ targets }, call.caller.name));
     const message = await freshSessionMessage(facility, session, call);
     call.signal.throwIfAborted();
     return { session: message };
   } catch (error) {
-    await session.end('release', call.caller.name, 'it could not be opened');
+    await session.leave(call.caller.name);
     throw error;
   }
 };
 
-/** The same call once more, perhaps because its first answer got lost. */
-async function repeated(
-  facility: Facility,
-  { uid }: CreateSessionRequest,
-  earlier: Session,
-  call: Call,
-): Promise<SessionMessage> {
-  if (uid !== '' && uid !== earlier.uid) {
-    throw new SciStreamError('ALREADY_EXISTS', `This request_id has opened session ${earlier.uid}, not ${uid}.`);
+/** The session that this request has opened or is opening. One that is ending is waited for, and is none. */
+async function joinEarlier(
+  { sessions }: Facility,
+  { uid, requestId }: CreateSessionRequest,
+  { caller, signal }: Call,
+): Promise<Session | undefined> {
+  for (;;) {
+    const earlier = sessions.findByRequestId(requestId, caller);
+    if (earlier?.ending) {
+      await earlier.gone(signal);
+      continue;
+    }
+    if (earlier && uid !== '' && uid !== earlier.uid) {
+      throw new SciStreamError('ALREADY_EXISTS', `This request_id has opened session ${earlier.uid}, not ${uid}.`);
+    }
+    earlier?.join();
+    return earlier;
   }
-  await earlier.active(call.signal);
-  return freshSessionMessage(facility, earlier, call);
 }
 
 function parse(facility: Facility, request: CreateSessionRequest, targets: number): SessionRequest {
-  if (request.requestId !== '') parseUid(request.requestId);
+  if (request.requestId !== '') parseRequestId(request.requestId);
   const uid = request.uid === '' ? createUid() : parseUid(request.uid);
   const transport = parseTransport(request.transport);
   const { psk, security } = request;
