@@ -146,7 +146,7 @@ export function forwardsPlainTcp(kind: ProxyKind): void {
       .finished;
     expect(stdout + stderr).not.toMatch(/warn|alert|emerg|notice/i);
     const timers = [
-      ...(await proxy.configuration()).matchAll(/^\s*(?:timeout (?:client|server)|proxy_timeout) (\S+?);?$/gm),
+      ...(await proxy.configuration()).matchAll(/^\s*(?:timeout (?:client|server|tunnel)|proxy_timeout) (\S+?);?$/gm),
     ];
     expect(timers.length).toBeGreaterThan(0);
     for (const [, timer] of timers) expect(timer).toBe(`${24 * 86_400_000}ms`);

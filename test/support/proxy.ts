@@ -98,16 +98,20 @@ export class TestProxy {
     await this.kind.prepare?.(this.#place);
     await this.#configuration().followed();
     this.#running = await this.#bench.start(this.#configuration().job);
-    this.#control = this.adopt();
+    this.#control = this.#converse(false);
     const ready = this.#control.ready(AbortSignal.timeout(10_000));
     await Promise.race([ready, this.#running.ended.then((reason) => Promise.reject(new Error(reason)))]);
   }
 
-  /** Another conversation with what runs. */
+  /** Another conversation with what runs, as an agent has that comes after this one. */
   adopt(): ProxyControl {
+    return this.#converse(true);
+  }
+
+  #converse(adopted: boolean): ProxyControl {
     const { running, settings } = this;
     const { logger } = this.#bench.log;
-    const control = this.kind.control({ place: this.#place, running, settings, logger });
+    const control = this.kind.control({ place: this.#place, running, adopted, settings, logger });
     onTestFinished(() => control[Symbol.asyncDispose]());
     return control;
   }
@@ -127,6 +131,11 @@ export class TestProxy {
 
   configuration(): Promise<string> {
     return readFile(this.file, 'utf8');
+  }
+
+  /** Its lines without what is before and after their words. */
+  async directives(): Promise<readonly string[]> {
+    return (await this.configuration()).split('\n').map((line) => line.trim());
   }
 
   /** All its processes at once. */

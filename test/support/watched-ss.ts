@@ -20,3 +20,11 @@ export async function watchedSs(): Promise<() => Promise<readonly string[]>> {
     return Promise.all(runs.map((name) => readFile(path.join(dir, name), 'utf8')));
   };
 }
+
+/** Until the test ends, there is no `ss`, nor any other program that is searched in the PATH: for what has been started. */
+export async function withoutSs(): Promise<void> {
+  vi.stubEnv('PATH', await temporaryDir());
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+}

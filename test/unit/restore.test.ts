@@ -10,6 +10,7 @@ const targets = parseEndpoints(['h.example:1']);
 async function carries(gateway: Gateway, uid: string, created: number, forwards = true): Promise<string> {
   const identity = {
     uid,
+    uid: 'x',
     role: 'PROD',
     owner: 'anonymous',
     labels: {},
@@ -19,7 +20,7 @@ async function carries(gateway: Gateway, uid: string, created: number, forwards 
   } as const;
   const annotations = toAnnotations(identity, { targets, maxRate: 0, expires: undefined });
   const reserved = await gateway.reserve({
-    ...{ role: 'PROD', numListeners: 1, preferredPorts: [], maxRate: 0, security: 'none', key: undefined },
+    ...{ uid, role: 'PROD', numListeners: 1, preferredPorts: [], maxRate: 0, security: 'none', key: undefined },
     ...{ transport: 'tcp', annotations },
   });
   if (forwards) await gateway.update(reserved, { targets, annotations });

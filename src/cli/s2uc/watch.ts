@@ -7,6 +7,7 @@ import { stopSignal } from '../main.js';
 import { bytes, print, printJson, sessionJson } from '../output.js';
 import { argument, label } from '../parse.js';
 import { reaching, reachOne } from '../server-options.js';
+import { Gauge } from './gauge.js';
 import { limit } from './session-text.js';
 
 /** What happens to sessions, as it happens. */
@@ -70,32 +71,4 @@ function sessionLine(session: SessionInfo): string {
   const until = expires ? `, until ${expires.toISOString()}` : '';
   const total = traffic.bytesIn === undefined ? '' : `, ${bytes(traffic.bytesIn)} in, ${bytes(traffic.bytesOut)} out`;
   return `${uid} ${role} ${state}: ${way}${until}${total}`;
-}
-
-/** Makes rates of counters, and silence of what does not move. */
-class Gauge {
-  #before: ReadonlyMap<string, Traffic> = new Map();
-  #at = performance.now();
-
-  lines(traffic: ReadonlyMap<string, Traffic>): string[] {
-    const now = performance.now();
-    const seconds = (now - this.#at) / 1000;
-    const before = this.#before;
-    this.#before = traffic;
-    this.#at = now;
-    return [...traffic].flatMap(([uid, counters]) => {
-      const last = before.get(uid);
-      if (!last || !hasMoved(last, counters)) return [];
-      const [into, back] = [perSecond(last.bytesIn, counters.bytesIn), perSecond(last.bytesOut, counters.bytesOut)];
-      return [`${uid} in ${into(seconds)}, out ${back(seconds)}, ${counters.openConnections ?? '-'} open`];
-    });
-  }
-}
-
-function hasMoved(last: Traffic, { bytesIn, bytesOut, openConnections }: Traffic): boolean {
-  return bytesIn !== last.bytesIn || bytesOut !== last.bytesOut || openConnections !== last.openConnections;
-}
-
-function perSecond(before = 0n, now = 0n): (seconds: number) => string {
-  return (seconds) => `${bytes(BigInt(Math.round(Number(now - before) / Math.max(seconds, 0.001))))}/s`;
 }

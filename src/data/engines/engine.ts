@@ -33,7 +33,7 @@ export interface ForwarderOptions {
 /** The targets of one listener; connections are spread over them in turn. */
 export type Targets = readonly [Endpoint, ...Endpoint[]];
 
-/** Sums over all connections since the start. A counter that the engine cannot know is absent, not zero. */
+/** Sums over all connections since the start. A counter that the engine cannot know, or not now, is absent, not zero. */
 export interface Counters {
   /** Payload received on the listeners and sent to the targets. */
   readonly bytesIn?: number;

@@ -56,6 +56,23 @@ describe.runIf(there)('haproxy', () => {
     for (let index = 0; index < 3; index++) expect(await ask(proxy.address)).toBe('alive');
   });
 
+  it('is configured to move data within the kernel, by its settings', async () => {
+    const settings = { targets: ['192.0.2.7:5000'], workers: 3, bufferSize: 300_000, idleTimeoutMs: 90_000 };
+    const proxy = await TestProxy.place(haproxy, settings);
+    await proxy.configure();
+    const lines = ['nbthread 3', 'tune.pipesize 300000', 'option splice-request', 'option splice-response'];
+    const timers = ['client', 'server', 'tunnel'].map((name) => `timeout ${name} 90000ms`);
+    expect(await proxy.directives()).toEqual(expect.arrayContaining([...lines, ...timers]));
+    for (const [bufferSize, pipeSize] of [
+      [1, 1 << 16],
+      [1 << 28, 1 << 20],
+    ]) {
+      proxy.settings = { ...proxy.settings, bufferSize: bufferSize ?? 0 };
+      await proxy.configure();
+      expect(await proxy.directives()).toContain(`tune.pipesize ${pipeSize}`);
+    }
+  });
+
   it('R5: stays in the foreground, and is gone when it was told to end', async () => {
     const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
     expect(haproxy.arguments('file', 'folder')).toContain('-db');

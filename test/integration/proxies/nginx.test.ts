@@ -11,7 +11,7 @@ import { requirePrograms } from '../../support/requires.js';
 import { connect, echo, exchange, hashAll, readAll, saying, serve } from '../../support/tcp.js';
 import { UdpPeer } from '../../support/udp.js';
 import { Payload } from '../../support/payload.js';
-import { watchedSs } from '../../support/watched-ss.js';
+import { watchedSs, withoutSs } from '../../support/watched-ss.js';
 
 const there = requirePrograms({
   name: 'nginx',
@@ -29,7 +29,6 @@ describe.runIf(there)('nginx', () => {
     for (const text of ['1', '2', '3']) one.send(proxy.address, text);
     await until('all answers', 5_000, () => one.received.length === 3);
     expect(one.texts).toEqual(['red 1', 'red 2', 'red 3']);
-    expect(await countersOf(proxy.control)).toMatchObject({ openConnections: 1, totalConnections: 1 });
     await proxy.update([blue.address]);
     const two = await UdpPeer.open();
     two.send(proxy.address, '4');
@@ -37,13 +36,29 @@ describe.runIf(there)('nginx', () => {
     expect(two.received).toEqual([{ text: 'blue 4', from: proxy.address }]);
   });
 
-  it('carries the largest datagram, and counts a flow when it ends', async () => {
+  it('moves an open flow to the new target, and ends and counts what it was before', async () => {
+    const [red, blue] = [await UdpPeer.echo('red '), await UdpPeer.echo('blue ')];
+    const proxy = await TestProxy.start(nginx, { targets: [red.address], transport: 'udp' });
+    const peer = await UdpPeer.open();
+    peer.send(proxy.address, '1');
+    await until('the answer', 5_000, () => peer.received.length === 1);
+    await proxy.update([blue.address]);
+    peer.send(proxy.address, '2');
+    await until('the next answer', 5_000, () => peer.received.length === 2);
+    expect(peer.texts).toEqual(['red 1', 'blue 2']);
+    expect(await countersOf(proxy.control)).toMatchObject({ totalConnections: 2 });
+    await until('the end of the former', 5_000, async () => (await countersOf(proxy.control)).openConnections === 1);
+  });
+
+  it('carries the largest datagram, and knows the bytes when no flow is open', async () => {
     const target = await UdpPeer.echo();
-    const proxy = await TestProxy.start(nginx, { targets: [target.address], transport: 'udp', idleTimeoutMs: 300 });
+    const proxy = await TestProxy.start(nginx, { targets: [target.address], transport: 'udp', idleTimeoutMs: 1_000 });
+    expect(await countersOf(proxy.control)).toMatchObject({ openConnections: 0, bytesIn: 0, bytesOut: 0 });
     const peer = await UdpPeer.open();
     peer.send(proxy.address, 'x'.repeat(65_507));
     await until('the answer', 5_000, () => peer.received.length === 1);
     expect(peer.texts[0]?.length).toBe(65_507);
+    expect(await countersOf(proxy.control)).toEqual({ openConnections: 1, totalConnections: 1, refusedConnections: 0 });
     await until('its end', 10_000, async () => (await countersOf(proxy.control)).openConnections === 0);
     expect(await countersOf(proxy.control)).toMatchObject({ totalConnections: 1, bytesIn: 65_507, bytesOut: 65_507 });
   });
@@ -71,6 +86,22 @@ describe.runIf(there)('nginx', () => {
     await sees({ openConnections: 0 });
     expect(await countersOf(control)).toMatchObject({ ...bytes, openConnections: 0, totalConnections: 1 });
     expect(await connectionsOf(control)).toEqual([]);
+  });
+
+  it('leaves out the bytes while it has open connections of which nobody tells them, as without ss', async () => {
+    const { control, address } = await TestProxy.start(nginx, { targets: [(await echo()).address] });
+    await withoutSs();
+    expect(await exchange(address, '1234')).toBe('1234');
+    await until('its end', 5_000, async () => (await countersOf(control)).openConnections === 0);
+    expect(await countersOf(control)).toMatchObject({ bytesIn: 4, bytesOut: 4 });
+    const socket = await connect(address);
+    socket.write('5678');
+    await until('the echo', 5_000, () => socket.readableLength === 4);
+    const counters = { openConnections: 1, totalConnections: 2, refusedConnections: 0 };
+    expect(await control.snapshot()).toEqual({ counters, connections: [] });
+    socket.resume().end();
+    await until('its end', 5_000, async () => (await countersOf(control)).openConnections === 0);
+    expect(await countersOf(control)).toMatchObject({ bytesIn: 8, bytesOut: 8 });
   });
 
   it('asks the system once for counters and connections, and tells it no setting of ours', async () => {
@@ -130,20 +161,41 @@ describe.runIf(there)('nginx', () => {
     expect(await countersOf(control)).toMatchObject({ bytesIn: 2_400, bytesOut: 2_400, totalConnections: 300 });
   });
 
-  it('keeps a connection to its rate', async () => {
-    const maxRate = 4 << 20;
-    const proxy = await TestProxy.start(nginx, { targets: [(await echo()).address], maxRate });
-    const payload = new Payload(12);
-    const free = await TestProxy.start(nginx, { targets: [(await echo()).address] });
-    const timed = async (address: string): Promise<number> => {
+  it('is configured by its settings', async () => {
+    const settings = { workers: 3, bufferSize: 100_000, idleTimeoutMs: 90_000, maxRate: 5_000_000 };
+    const proxy = await TestProxy.place(nginx, { targets: ['192.0.2.7:5000'], ...settings });
+    await proxy.configure();
+    const lines = ['worker_processes 3', 'proxy_buffer_size 100000', 'proxy_timeout 90000ms'];
+    const rates = ['proxy_upload_rate 5000000', 'proxy_download_rate 5000000'];
+    const kept = ['proxy_half_close on', 'proxy_socket_keepalive on', 'tcp_nodelay on'];
+    const all = [...lines, ...rates, ...kept].map((line) => `${line};`);
+    expect(await proxy.directives()).toEqual(expect.arrayContaining(all));
+    proxy.settings = { ...proxy.settings, maxRate: 0 };
+    await proxy.configure();
+    const unlimited = ['proxy_upload_rate 0;', 'proxy_download_rate 0;'];
+    expect(await proxy.directives()).toEqual(expect.arrayContaining(unlimited));
+  });
+
+  it.each(['upload', 'download'])('keeps the %s of a connection to its rate', async (direction) => {
+    const payload = new Payload(3);
+    const whole = { hash: payload.hash, bytes: payload.bytes };
+    const received: Promise<unknown>[] = [];
+    const target = await serve((socket) => {
+      if (direction === 'download') void payload.sendTo(socket);
+      else received.push(hashAll(socket));
+    });
+    const timed = async (maxRate: number): Promise<number> => {
+      const { address } = await TestProxy.start(nginx, { targets: [target.address], maxRate });
       const began = performance.now();
       const socket = await connect(address);
-      const [back] = await Promise.all([hashAll(socket), payload.sendTo(socket)]);
-      expect(back.hash).toBe(payload.hash);
+      if (direction === 'download') received.push(hashAll(socket));
+      else await payload.sendTo(socket);
+      await until('the transfer', 20_000, () => received.length === 1);
+      expect(await received.pop()).toEqual(whole);
       return performance.now() - began;
     };
     // A second's worth goes at once.
-    expect(await timed(proxy.address)).toBeGreaterThan(2 * (await timed(free.address)));
+    expect(await timed(1 << 20)).toBeGreaterThan(2 * (await timed(0)));
   });
 
   it('a new rate holds for new connections', async () => {

@@ -14,6 +14,7 @@ import { LogFile } from '../../../src/data/engines/proxy/stunnel/log-file.js';
 import { stunnel } from '../../../src/data/engines/proxy/stunnel/kind.js';
 import { fast, forward, psk } from '../../support/engine.js';
 import { Payload } from '../../support/payload.js';
+import { logLines } from '../../support/processes.js';
 import { connectionsOf, countersOf, TestProxy, type ProxyOptions } from '../../support/proxy.js';
 import { keepsItsTemplate } from '../../support/proxy-behavior.js';
 import { requirePrograms } from '../../support/requires.js';
@@ -28,7 +29,7 @@ import {
   serve,
   type TestServer,
 } from '../../support/tcp.js';
-import { watchedSs } from '../../support/watched-ss.js';
+import { watchedSs, withoutSs } from '../../support/watched-ss.js';
 
 const installed = { name: 'stunnel', check: ['stunnel', '-version'], hint: 'apt-get install stunnel4' } as const;
 
@@ -109,6 +110,7 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     const socket = await connect(address);
     void large.sendTo(socket);
     const answer = readAll(socket);
+    await until('the connection to the first target', 5_000, () => application.accepted.length === 1);
     for (const [index, gate] of gates.slice(0, 10).entries()) {
       gate.resolve();
       const other = await saying(`target ${index}`);
@@ -219,6 +221,22 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
       expect(await readFile(path.join(folder, name), 'utf8')).not.toContain(key.toString('hex'));
   });
 
+  it('leaves out the bytes while it has open connections of which nobody tells them, as without ss', async () => {
+    const { address, producer, consumer } = await twoStunnels((await echo()).address);
+    await withoutSs();
+    const socket = await connect(address);
+    socket.write('1234');
+    await until('the echo', 5_000, () => socket.readableLength === 4);
+    for (const { control } of [producer, consumer]) {
+      const known = { totalConnections: 1, refusedConnections: 0, failedHandshakes: 0, openConnections: 1 };
+      expect(await control.snapshot()).toEqual({ counters: known, connections: [] });
+    }
+    socket.resume().end();
+    for (const { control } of [producer, consumer]) {
+      expect(await settled(control, { openConnections: 0 })).toMatchObject({ bytesIn: 4, bytesOut: 4 });
+    }
+  });
+
   it('asks the system once for counters and connections', async () => {
     const { address, producer } = await twoStunnels((await echo()).address);
     const socket = await connect(address);
@@ -236,7 +254,8 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
     const { address, producer } = await twoStunnels(application.address);
     const journal = new Journal(false);
     const reopen = () => producer.running.signal('SIGUSR1');
-    const log = new LogFile({ folder: producer.folder, journal, reopen, limit: 1_000 });
+    const { logger, lines } = logLines();
+    const log = new LogFile({ folder: producer.folder, journal, logger, adopted: false, reopen, limit: 1_000 });
     const file = path.join(producer.folder, 'stunnel.log');
     const renewed = async (): Promise<boolean> => {
       await log.read();
@@ -251,13 +270,40 @@ describe.runIf(requirePrograms(installed))('stunnel', () => {
       await log.read();
       return journal.bytesIn === 12 && journal.open.size === 1 && journal.totalConnections === 4;
     });
-    await settled(producer.adopt(), { totalConnections: 4, openConnections: 1, bytesIn: 12, bytesOut: 12 });
+    const said = lines.map(({ msg }) => msg);
+    // What is put into a new file is no line of stunnel.
+    expect(said.filter((line) => !/^\S+ \S+ LOG\d\[/.test(line))).toEqual([]);
+    for (const [words, times] of [
+      ['bound to', 1],
+      ['accepted connection', 4],
+      ['Connection closed', 3],
+    ] as const) {
+      expect(
+        said.filter((line) => line.includes(words)),
+        words,
+      ).toHaveLength(times);
+    }
+    // Who takes over logs nothing again.
+    const { logger: another, lines: news } = logLines();
+    const next = { folder: producer.folder, journal: new Journal(false), logger: another, adopted: true, reopen };
+    const follower = new LogFile(next);
+    await follower.read();
+    expect(news).toEqual([]);
+    expect(await exchange(address, '')).toBe('');
+    await until('the news being logged', 5_000, async () => {
+      await follower.read();
+      return news.some(({ msg }) => msg.includes('Connection closed'));
+    });
+    expect(news.filter(({ msg }) => msg.includes('accepted connection'))).toHaveLength(1);
+    await settled(producer.adopt(), { totalConnections: 5, openConnections: 1, bytesIn: 12, bytesOut: 12 });
   });
 
   it('counts on also when that agent died while it renewed the log once more', async () => {
     const { address, producer } = await twoStunnels((await echo()).address);
     const reopen = () => producer.running.signal('SIGUSR1');
-    const log = new LogFile({ folder: producer.folder, journal: new Journal(false), reopen, limit: 1_000 });
+    const { logger } = logLines();
+    const journal = new Journal(false);
+    const log = new LogFile({ folder: producer.folder, journal, logger, adopted: false, reopen, limit: 1_000 });
     const textOf = (name: string): Promise<string> =>
       readFile(path.join(producer.folder, name), 'utf8').catch(() => '');
     expect(await exchange(address, '1234')).toBe('1234');

@@ -1,4 +1,4 @@
-import { systemClock } from '../../../core/clock.js';
+import { systemClock, type Clock } from '../../../core/clock.js';
 import { orAborted } from '../../../core/deferred.js';
 import { messageOf, SciStreamError } from '../../../core/errors.js';
 import { Scope } from '../../../core/scope.js';
@@ -18,6 +18,7 @@ export class ProxyForwarder implements Forwarder {
   readonly #runner: ProgramRunner;
   readonly #settings: EngineSettings;
   readonly #options: ForwarderOptions;
+  readonly #clock: Clock;
   readonly #scope = new Scope();
   #totals: Totals | undefined;
   #connections: readonly ConnectionInfo[] = [];
@@ -27,11 +28,18 @@ export class ProxyForwarder implements Forwarder {
   #inForce: ProxySettings | undefined;
   #proxy: { readonly configuration: Configuration; readonly supervisor: Supervisor } | undefined;
 
-  constructor(kind: ProxyKind, runner: ProgramRunner, settings: EngineSettings, options: ForwarderOptions) {
+  constructor(
+    kind: ProxyKind,
+    runner: ProgramRunner,
+    settings: EngineSettings,
+    options: ForwarderOptions,
+    clock = systemClock,
+  ) {
     this.#kind = kind;
     this.#runner = runner;
     this.#settings = settings;
     this.#options = options;
+    this.#clock = clock;
     this.#maxRate = options.maxRate;
   }
 
@@ -105,14 +113,15 @@ export class ProxyForwarder implements Forwarder {
             await kind.prepare?.(place);
             await configuration.followed();
           },
-          control: (running) => kind.control({ place, running, settings: this.#inForce ?? settings, logger }),
+          control: (running, adopted) =>
+            kind.control({ place, running, adopted, settings: this.#inForce ?? settings, logger }),
           follow: (control) => configuration.apply(control, settings),
           onLost: () => {
             void totals.restart();
             this.#connections = [];
           },
           released,
-          clock: systemClock,
+          clock: this.#clock,
           logger,
         }),
       );

@@ -53,7 +53,10 @@ export interface ProxyKind {
 export interface ProxyControlOptions {
   readonly place: Place;
   readonly running: Running;
+  /** An earlier agent has started it. */
+  readonly adopted: boolean;
   readonly settings: ProxySettings;
+  /** Gets what the program writes into files, at debug level; what it prints is the runner's. */
   readonly logger: Logger;
 }
 

@@ -1,7 +1,7 @@
 import { Backoff } from '../../../core/backoff.js';
 import type { Clock } from '../../../core/clock.js';
-import { Deadline } from '../../../core/deadline.js';
 import { orAborted } from '../../../core/deferred.js';
+import { formatEndpoint } from '../../../core/endpoint.js';
 import { messageOf, SciStreamError, toSciStreamError, type ErrorCode } from '../../../core/errors.js';
 import { Serial } from '../../../core/serial.js';
 import { until } from '../../../core/until.js';
@@ -24,7 +24,7 @@ export interface SupervisorOptions {
   readonly job: () => Job;
   /** Before each start. */
   readonly prepare: () => Promise<void>;
-  readonly control: (running: Running) => ProxyControl;
+  readonly control: (running: Running, adopted: boolean) => ProxyControl;
   /** Makes one that an earlier agent has left running follow the configuration that it may never have been told of. */
   readonly follow: (control: ProxyControl) => Promise<void>;
   /** The program has ended by itself. */
@@ -101,7 +101,7 @@ export class Supervisor implements AsyncDisposable {
     const { runner, job, follow, logger } = this.#options;
     const running = await runner.adopt(job());
     if (!running) return undefined;
-    const control = this.#options.control(running);
+    const control = this.#options.control(running, true);
     try {
       await this.#ready(running, control);
       await follow(control);
@@ -126,7 +126,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** Ends the program when it does not come to serve. */
   async #serving(running: Running): Promise<Program> {
-    const control = this.#options.control(running);
+    const control = this.#options.control(running, false);
     try {
       await this.#ready(running, control);
       return { running, control };
@@ -137,20 +137,29 @@ export class Supervisor implements AsyncDisposable {
     }
   }
 
-  /** The program says that it serves, and its ports are taken. */
+  /** The program says that it serves, and its ports are taken. Throws SERVER_ERR telling what is missing in time. */
   async #ready(running: Running, control: ProxyControl): Promise<void> {
     const { program, listeners, transport } = this.#options.job();
     const over = new AbortController();
-    using deadline = new Deadline(readyMs, this.#stopped, over.signal);
-    const { signal } = deadline;
+    const signal = AbortSignal.any([over.signal, this.#stopped]);
+    let missing = 'it does not answer';
+    const deadline = this.#options.clock.after(readyMs, () => {
+      const words = 'the log of s2ds has its words with --verbose';
+      const reason = `${program.name} runs, but after ${readyMs / 1000} s ${missing}; ${words}.`;
+      over.abort(new SciStreamError('SERVER_ERR', reason));
+    });
     void running.ended.then((reason) => {
       over.abort(new SciStreamError('SERVER_ERR', `${program.name} could not be started: ${reason}`));
     });
-    await orAborted(control.ready(signal), signal);
-    if (transport === 'udp') return;
-    for (const { host, port } of listeners) {
-      const what = `${program.name} listening at port ${port}`;
-      await until(what, readyMs, async () => (await probePort(host, port)) === undefined, signal);
+    try {
+      await orAborted(control.ready(signal), signal);
+      for (const listener of transport === 'udp' ? [] : listeners) {
+        const { host, port } = listener;
+        missing = `it does not listen at ${formatEndpoint(listener)}`;
+        await until(missing, Infinity, async () => (await probePort(host, port)) === undefined, signal);
+      }
+    } finally {
+      deadline[Symbol.dispose]();
     }
   }
 
@@ -159,7 +168,10 @@ export class Supervisor implements AsyncDisposable {
     this.#program = undefined;
     this.#options.logger.error({ reason }, 'the proxy has ended; its connections are lost');
     this.#options.onLost();
-    void program.control[Symbol.asyncDispose]();
+    // Before it is started again, which removes its files.
+    void this.#turn.run(async () => {
+      await program.control[Symbol.asyncDispose]();
+    });
     this.#restartLater();
   }
 

@@ -25,11 +25,39 @@ describe('the totals of a reservation', () => {
     expect(totals.value).toEqual({ bytesIn: 11, bytesOut: 2, openConnections: 1, totalConnections: 5 });
   });
 
-  it('do not go back when a program knows less than before', async () => {
+  it('do not go back when a program estimates less than before', async () => {
     const totals = await Totals.open((await place()).folder, logger);
-    await totals.set({ bytesIn: 10, bytesOut: 20, openConnections: 2 });
-    await totals.set({ bytesIn: 9, openConnections: 1 });
-    expect(totals.value).toEqual({ bytesIn: 10, bytesOut: 20, openConnections: 1 });
+    await totals.set({ bytesIn: 10, bytesOut: 20 });
+    await totals.set({ bytesIn: 9, bytesOut: 21 });
+    expect(totals.value).toEqual({ bytesIn: 10, bytesOut: 21 });
+  });
+
+  it('leave out what the program does not know now, and come back no lower', async () => {
+    const { folder } = await place();
+    const totals = await Totals.open(folder, logger);
+    await totals.set({ bytesIn: 0, totalConnections: 0 });
+    await totals.set({ totalConnections: 1 });
+    expect(totals.value).toEqual({ totalConnections: 1 });
+    await totals.set({ bytesIn: 10, totalConnections: 1 });
+    expect(totals.value).toEqual({ bytesIn: 10, totalConnections: 1 });
+    await totals.set({ totalConnections: 2 });
+    // Nor does the next agent know it before the program tells.
+    const next = await Totals.open(folder, logger);
+    expect(next.value).toEqual({ totalConnections: 2 });
+    await next.set({ bytesIn: 4, totalConnections: 2 });
+    expect(next.value).toEqual({ bytesIn: 10, totalConnections: 2 });
+    await next.set({ totalConnections: 3 });
+    // Its connections are over, and what was not known of them is lost.
+    await next.restart();
+    expect(next.value).toEqual({ bytesIn: 10, openConnections: 0, totalConnections: 3 });
+    await next.set({ bytesIn: 1, totalConnections: 1 });
+    expect(next.value).toEqual({ bytesIn: 11, totalConnections: 4 });
+  });
+
+  it('are read from a file that says nothing of what is left out', async () => {
+    const { folder, file } = await place();
+    await writeFile(file, '{"ended":{"bytesIn":1},"current":{"bytesIn":2}}');
+    expect((await Totals.open(folder, logger)).value).toEqual({ bytesIn: 3 });
   });
 
   it('are those of the next agent, which finds the same program or another one', async () => {

@@ -22,8 +22,10 @@ const sumsForm = z.partialRecord(z.enum(names), z.int().nonnegative());
 const stateForm = z.strictObject({
   /** Of programs that have ended. */
   ended: sumsForm,
-  /** Of the one that runs. */
+  /** Of the one that runs, as far as it is known. */
   current: sumsForm,
+  /** Those of which that is not all now. */
+  unknown: z.array(z.enum(names)).default([]),
 });
 
 type Sums = z.infer<typeof sumsForm>;
@@ -36,6 +38,9 @@ const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
  * What the programs of one reservation have counted, one after the other, each from zero. A file tells it to the next agent, and
  * nothing is told to others before it is there: no counter goes back when an agent dies. What one program has counted is added
  * to what has ended before another is started, so that `current` is always about the program that may be found running.
+ *
+ * A counter that a program does not know at the moment, as it has open connections whose bytes nobody tells, is absent until it
+ * does: what was known before would look as if nothing moved. It comes back no lower than it was.
  */
 export class Totals {
   readonly #file: string;
@@ -59,7 +64,7 @@ export class Totals {
       return new Totals(file, state, logger);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') logger.warn({ file, reason: messageOf(error) }, 'counters start from zero');
-      return new Totals(file, { ended: {}, current: {} }, logger);
+      return new Totals(file, { ended: {}, current: {}, unknown: [] }, logger);
     }
   }
 
@@ -67,7 +72,10 @@ export class Totals {
   set({ openConnections, rttUs, ...sums }: Counters): Promise<void> {
     return this.#turn.run(async () => {
       const { ended, current } = this.#state;
-      await this.#keep({ ended, current: combined(current, sums, Math.max) });
+      const isGone = (name: keyof Sums): boolean =>
+        sums[name] === undefined && (ended[name] ?? current[name]) !== undefined;
+      const unknown = names.filter(isGone);
+      await this.#keep({ ended, current: combined(current, sums, Math.max), unknown });
       this.#now = { ...(openConnections !== undefined && { openConnections }), ...(rttUs !== undefined && { rttUs }) };
     });
   }
@@ -77,14 +85,15 @@ export class Totals {
     return this.#turn.run(async () => {
       this.#now = { openConnections: 0 };
       const { ended, current } = this.#state;
-      await this.#keep({ ended: combined(ended, current, (one, other) => one + other), current: {} });
+      await this.#keep({ ended: combined(ended, current, (one, other) => one + other), current: {}, unknown: [] });
     });
   }
 
-  /** A counter that the program does not know stays absent. */
   get value(): Counters {
-    const { ended, current } = this.#state;
-    return { ...combined(ended, current, (one, other) => one + other), ...this.#now };
+    const { ended, current, unknown } = this.#state;
+    const sums = Object.entries(combined(ended, current, (one, other) => one + other));
+    const known = sums.filter(([name]) => !unknown.some((other) => other === name));
+    return { ...Object.fromEntries(known), ...this.#now };
   }
 
   async #keep(state: State): Promise<void> {

@@ -6,7 +6,7 @@ import { until } from '../../../../core/until.js';
 import { socketPath } from '../../../../platform/state-dir.js';
 import type { ConnectionInfo } from '../../engine.js';
 import type { ProxyControl, ProxyControlOptions, ProxySettings, Snapshot } from '../proxy.js';
-import { establishedAt } from '../tcp-sockets.js';
+import { establishedAt, type SocketInfo } from '../tcp-sockets.js';
 import { sessionKey, SessionLog } from './session-log.js';
 import { askAll, askStatus, type Status } from './status.js';
 
@@ -56,20 +56,21 @@ export class NginxControl implements ProxyControl {
     });
   }
 
-  /** Where the system does not tell bytes of open connections, they count when they end. */
+  /** Where the system does not tell the bytes of an open connection, those of all are not known until it has ended. */
   snapshot(): Promise<Snapshot> {
     return this.#turn.run(async () => {
       const { open: openConnections, total: totalConnections } = await this.#status();
-      const seen = await this.#connections(openConnections);
+      const seen = await this.#sockets(openConnections);
       // Read last: nginx logs the end of a connection before it closes it, so none is missed.
       const { sums, news } = await this.#log.read();
-      const connections = seen.filter(({ client, listener }) => !news.has(sessionKey(client, listener.port)));
-      const counters = {
+      const open = seen?.filter(({ client, listener }) => !news.has(sessionKey(client, listener.port)));
+      const connections = open?.flatMap((one) => this.#connection(one)) ?? [];
+      const bytes = {
         bytesIn: connections.reduce((sum, { bytesIn }) => sum + bytesIn, sums.bytesIn),
         bytesOut: connections.reduce((sum, { bytesOut }) => sum + bytesOut, sums.bytesOut),
-        ...{ openConnections, totalConnections, refusedConnections: sums.refused },
       };
-      return { counters, connections };
+      const known = { openConnections, totalConnections, refusedConnections: sums.refused };
+      return { counters: open?.length === connections.length ? { ...known, ...bytes } : known, connections };
     });
   }
 
@@ -77,15 +78,17 @@ export class NginxControl implements ProxyControl {
     // Every question has a connection of its own, which it closes.
   }
 
-  /** Those whose bytes the system knows. */
-  async #connections(open: number): Promise<readonly ConnectionInfo[]> {
-    const { transport, streams, wan } = this.#options.settings;
-    if (open === 0 || transport === 'udp') return [];
-    const sockets = (await establishedAt(streams.map(({ listener }) => listener))) ?? [];
-    return sockets.flatMap(({ listener, client, bytesIn, bytesOut, ...path }) => {
-      if (bytesIn === undefined || bytesOut === undefined) return [];
-      return [{ listener, client, bytesIn, bytesOut, ...(wan === 'listener' && path) }];
-    });
+  /** Undefined where the system does not tell them: it knows nothing of flows of datagrams. */
+  async #sockets(open: number): Promise<readonly SocketInfo[] | undefined> {
+    const { transport, streams } = this.#options.settings;
+    if (open === 0) return [];
+    return transport === 'udp' ? undefined : establishedAt(streams.map(({ listener }) => listener));
+  }
+
+  /** None when the system does not tell its bytes. */
+  #connection({ listener, client, bytesIn, bytesOut, ...path }: SocketInfo): readonly ConnectionInfo[] {
+    if (bytesIn === undefined || bytesOut === undefined) return [];
+    return [{ listener, client, bytesIn, bytesOut, ...(this.#options.settings.wan === 'listener' && path) }];
   }
 
   /** All workers share the numbers, those of the configuration before too. */

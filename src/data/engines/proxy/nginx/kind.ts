@@ -24,7 +24,8 @@ const usualFlowIdleMs = 60_000;
 
 /**
  * nginx 1.21.4 or newer with its stream module. Its rate limits each connection by itself: several together may be faster, and
- * open ones keep the rate that they began with. Flows of datagrams that are open when the targets change move to the new ones.
+ * open ones keep the rate that they began with. Flows of datagrams that are open when the targets change move to the new ones: a reload
+ * takes from the old worker the socket over which all of them go, however long that worker is let live.
  */
 export const nginx: ProxyKind = {
   program,
@@ -48,6 +49,7 @@ function valuesOf(settings: ProxySettings): Readonly<Record<string, unknown>> {
   const udp = transport === 'udp';
   return {
     folder: plainFolder(settings),
+    udp,
     // Workers would share a socket for datagrams, and those of one flow would go to any of them, each with a flow of its own.
     workers: udp ? 1 : workers,
     bufferSize: within(smallestBuffer, bufferSize, largestBuffer),

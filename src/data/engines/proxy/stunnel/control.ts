@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../../../core/endpoint.js';
 import { formatEndpoint } from '../../../../core/endpoint.js';
-import { SciStreamError } from '../../../../core/errors.js';
+import { messageOf, SciStreamError } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
 import { until } from '../../../../core/until.js';
 import type { ConnectionInfo } from '../../engine.js';
@@ -35,9 +35,9 @@ export class StunnelControl implements ProxyControl {
     this.#settings = options.settings;
     this.#client = options.settings.wan === 'target';
     this.#journal = new Journal(this.#client);
-    const { running, place } = options;
+    const { running, place, logger, adopted } = options;
     const reopen = () => running.signal('SIGUSR1');
-    this.#log = new LogFile({ folder: place.folder, journal: this.#journal, reopen });
+    this.#log = new LogFile({ folder: place.folder, journal: this.#journal, logger, adopted, reopen });
     void running.ended.then((reason) => {
       this.#ended = reason;
     });
@@ -138,8 +138,13 @@ export class StunnelControl implements ProxyControl {
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
+  /** Its last words are of interest, perhaps the reason why it has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#log.read();
+    } catch (error) {
+      this.#options.logger.debug({ reason: messageOf(error) }, 'the log of stunnel could not be read');
+    }
   }
 }
 

@@ -15,8 +15,9 @@ const nobodyName = 'nobody.pem';
 const longestSeconds = 2_147_483;
 
 /**
- * stunnel with TLS 1.3 and a key that both ends hold. A reload closes the listeners and opens them again: for about a
- * millisecond connections are refused, and those it has not accepted yet are reset; connections that are open stay.
+ * stunnel with TLS 1.3 and a key that both ends hold. A reload closes all listeners and opens them again: for about a
+ * millisecond, or more where there are many, connections are refused, and those it has not accepted yet are reset; connections
+ * that are open stay.
  */
 export const stunnel: ProxyKind = {
   program: {

@@ -3,6 +3,7 @@ import { lstat, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
+import type { Logger } from '../../../../observe/logger.js';
 import { logName, type Journal } from './journal.js';
 
 const chunk = 1 << 16;
@@ -13,6 +14,10 @@ const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW
 export interface LogFileOptions {
   readonly folder: string;
   readonly journal: Journal;
+  /** Gets each line of stunnel once, at debug level. */
+  readonly logger: Logger;
+  /** An earlier agent has started stunnel: what is there already is in that one's log. */
+  readonly adopted: boolean;
   /** Makes the program close the log and open it anew (SIGUSR1). */
   readonly reopen: () => Promise<void>;
   /** Bytes from which a new file is begun. */
@@ -34,14 +39,17 @@ export class LogFile {
   #started = false;
   /** The old file is not read to its end yet. */
   #renewing = false;
+  /** What is read is in the log of an earlier agent. */
+  #logged: boolean;
 
   constructor(options: LogFileOptions) {
     this.#options = options;
+    this.#logged = options.adopted;
     this.#current = path.join(options.folder, logName);
     this.#old = `${this.#current}.old`;
   }
 
-  /** Feeds the journal with what has been added. */
+  /** Feeds the journal and our log with what has been added. */
   read(): Promise<void> {
     return this.#serial.run(() => this.#read());
   }
@@ -98,18 +106,28 @@ export class LogFile {
         // stunnel writes ASCII only where the journal looks.
         const lines = (this.#rest + buffer.toString('latin1', 0, bytesRead)).split('\n');
         this.#rest = lines.pop() ?? '';
-        for (const line of lines) this.#options.journal.feed(line);
+        for (const line of lines) this.#feed(line);
       }
     } finally {
+      this.#logged = false;
       await handle.close();
     }
   }
+
+  #feed(line: string): void {
+    const { journal, logger } = this.#options;
+    journal.feed(line);
+    if (!this.#logged && !counted.test(line)) logger.debug(line);
+  }
 }
+
+/** The line that we add to a new file. */
+const counted = /^counted (\{.*\})$/m;
 
 /** What a journal had counted when the file was new. */
 async function countedBefore(file: string): Promise<string | undefined> {
   const text = (await ifThere(readFile(file, { encoding: 'latin1', flag: reading }))) ?? '';
-  return /^counted (\{.*\})$/m.exec(text)?.[1];
+  return counted.exec(text)?.[1];
 }
 
 async function sizeOf(file: string): Promise<number> {
