@@ -5,8 +5,8 @@ import { until } from '../../src/core/until.js';
 import { inspect } from '../../src/platform/processes.js';
 import { canRunDocker, dockerEngine, engineArguments, hasNextImages, nextImages, type TestEngine } from './docker.js';
 import { temporaryDir } from './facility.js';
-import type { JanusDoubleOptions } from './janus/controller.js';
-import { runningJanus, type RunningJanus } from './janus/running.js';
+import type { JanusDouble, JanusDoubleOptions } from './janus/controller.js';
+import { runningJanus } from './janus/running.js';
 import { proxyPackages, recordedPid } from './processes.js';
 import { placesIn, programsIn } from './proxy-programs.js';
 import { requirePrograms } from './requires.js';
@@ -17,6 +17,8 @@ export interface Setting {
   readonly options: { readonly args: readonly string[]; readonly env: Record<string, string> };
   /** Names of the programs that there are for a data server: process ids, or containers whether they run or not. */
   readonly programs: (stateDir: string) => Promise<readonly string[]>;
+  /** Where these are, if not in the state folder. */
+  readonly volume?: string;
   /** The folder of each reservation that has a program. */
   readonly folders: (stateDir: string) => Promise<readonly string[]>;
   /** All that whoever runs the programs can tell of them: arguments, environment, requests. */
@@ -112,7 +114,7 @@ function containersOf(engine: TestEngine): Setting {
 /** A Janus controller with the programs behind it, and how a data server or a facility uses it. */
 export async function janus(
   options: Partial<JanusDoubleOptions> = {},
-): Promise<{ readonly setting: Setting; readonly janus: RunningJanus; readonly volume: string }> {
+): Promise<{ readonly setting: Setting; readonly double: JanusDouble }> {
   const volume = await temporaryDir();
   const running = await runningJanus(options);
   const { url, containers, sessions } = running.double;
@@ -127,6 +129,7 @@ export async function janus(
       const names = [...containers.all.values()].map(({ name }) => name);
       return [...names, ...(await running.programs()).map(String)];
     },
+    volume,
     folders: async () => (await readdir(volume)).map((name) => path.join(volume, name)),
     known: () => {
       const asked = [...sessions.rows.values()];
@@ -135,5 +138,5 @@ export async function janus(
     },
     kill: running.kill,
   };
-  return { setting, janus: running, volume };
+  return { setting, double: running.double };
 }
