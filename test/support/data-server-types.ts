@@ -37,6 +37,8 @@ export interface TestedType {
   readonly set: () => Promise<Setting>;
 }
 
+/** On every container; its value ends in the folder of the data server's reservations. */
+const gatewayLabel = 'org.scistream.gateway';
 const proxies = ['haproxy', 'nginx', 'stunnel'] as const;
 const installed = requirePrograms(...proxyPackages);
 
@@ -93,9 +95,9 @@ function processes(): Promise<Setting> {
 
 function containersOf(engine: TestEngine): Setting {
   const docker = new Docker({ host: undefined, socketPath: engine.socket });
-  const containers = (stateDir: string) => {
-    const label = [`org.scistream.gateway=${path.join(stateDir, 's2ds.d')}`];
-    return docker.listContainers({ all: true, filters: { label } });
+  const containers = async (stateDir: string) => {
+    const all = await docker.listContainers({ all: true, filters: { label: [gatewayLabel] } });
+    return all.filter(({ Labels }) => Labels[gatewayLabel]?.endsWith(path.join(stateDir, 's2ds.d')));
   };
   return {
     ...embedded,
