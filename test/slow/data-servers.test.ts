@@ -129,7 +129,9 @@ async function visit(stage: Stage): Promise<string> {
 }
 
 async function isTurnedAway(stage: Stage): Promise<void> {
-  const socket = await connect(stage.address);
+  // It may be closed before we have seen it open.
+  const socket = await connect(stage.address).catch(() => undefined);
+  if (!socket) return;
   socket.resume();
   await until('a connection to nobody being closed', 20_000, () => socket.destroyed || socket.readableEnded);
   socket.destroy();
