@@ -1,16 +1,19 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Client } from '@connectrpc/connect';
 import { DataService } from '../../src/gen/scistream/data/v1/data_pb.js';
 import { RpcConnection } from '../../src/platform/rpc-client.js';
 import { until } from '../../src/core/until.js';
 import { temporaryDir } from './facility.js';
 import { bin, Program, type Finished } from './program.js';
+import { placesIn, programsIn } from './proxy-programs.js';
 import { first } from './v1.js';
 
 /** What the kernel counts processor time in. */
 const ticksPerSecond = 100;
+/** Containers have some seconds to end. */
+const stopMs = 20_000;
 
 export interface DataServerOptions {
   readonly portable?: boolean;
@@ -43,7 +46,8 @@ export class DataServer {
     dir,
     env = {},
   }: DataServerOptions): Promise<DataServer> {
-    const socket = path.join(dir ?? (await temporaryDir()), 's2ds.sock');
+    const folder = dir ?? (await temporaryDir());
+    const socket = path.join(folder, 's2ds.sock');
     const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors}; `;
     const program = new Program(
       'sh',
@@ -53,6 +57,13 @@ export class DataServer {
       ],
       { env },
     );
+    // Killed, it would leave the programs and containers of its reservations, as it should.
+    onTestFinished(async () => {
+      if (!program.running) return;
+      program.process.kill('SIGTERM');
+      await until(`the end of s2ds ${program.process.pid ?? 0}`, stopMs, () => !program.running);
+      expect([...(await programsIn(folder)), ...(await placesIn(folder))], 'left by s2ds').toEqual([]);
+    });
     await program.shows(/"msg":"ready"/, 'stderr');
     const connection = new RpcConnection({ target: { path: socket }, timeoutMs: 10_000 });
     onTestFinished(() => {

@@ -149,8 +149,13 @@ export async function nginxProcesses(master: number): Promise<readonly number[]>
 const recordForm = z.looseObject({ pid: z.int() });
 
 /** The process that the runner has started for a job. */
-export async function mainPid({ place }: Job): Promise<number> {
-  return recordForm.parse(JSON.parse(await readFile(`${place.folder}/process.json`, 'utf8'))).pid;
+export function mainPid({ place }: Job): Promise<number> {
+  return recordedPid(place.folder);
+}
+
+/** The same by the folder of the job. */
+export async function recordedPid(folder: string): Promise<number> {
+  return recordForm.parse(JSON.parse(await readFile(`${folder}/process.json`, 'utf8'))).pid;
 }
 
 /** An agent in a process of its own that has started the job: the real runner, bundled for plain Node. */

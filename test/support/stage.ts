@@ -57,8 +57,12 @@ export class Stage {
     return new Stage({ server, id, listener, address, options: complete });
   }
 
+  get stateDir(): string {
+    return this.#options.dir ?? '';
+  }
+
   get folder(): string {
-    return `${this.#options.dir ?? ''}/s2ds.d/${this.id}`;
+    return `${this.stateDir}/s2ds.d/${this.id}`;
   }
 
   async point(target: string): Promise<void> {

@@ -10,7 +10,6 @@ const targets = parseEndpoints(['h.example:1']);
 async function carries(gateway: Gateway, uid: string, created: number, forwards = true): Promise<string> {
   const identity = {
     uid,
-    uid: 'x',
     role: 'PROD',
     owner: 'anonymous',
     labels: {},

@@ -65,7 +65,8 @@ describe.runIf(canRunDocker())('an Engine that is away', () => {
   });
 
   it('for a take-over: the stream flows on, and obeys when it is back', async () => {
-    const { stage, gate } = await bed();
+    const here = await bed();
+    const { stage, gate } = here;
     const { socket } = await stage.enter();
     await stage.crash(() => gate.close());
     await stage.server.program.shows(/could not be taken over yet/, 'stderr');
@@ -78,6 +79,8 @@ describe.runIf(canRunDocker())('an Engine that is away', () => {
     await stage.point(next);
     expect((await stage.enter()).name).toBe('2');
     expect(await echoesLine(socket, 'it is the same')).toBe(true);
+    await stage.server.client.release({ id: stage.id });
+    await isGone(here);
   });
 
   it('for a take-over: a stream that is released meanwhile is ended', async () => {

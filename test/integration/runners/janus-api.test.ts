@@ -62,6 +62,24 @@ describe.each(generations)('the API of %s', (generation) => {
     expect(service).toMatchObject({ errors: [] });
   });
 
+  it('tells what failed after a start, of the last start only', async () => {
+    const [api, janus] = await connect({ generation });
+    const { failures } = janus.containers;
+    const { id } = await api.create(request);
+    const errorsOf = async () => (await api.start(id)).services['gateway']?.[0]?.errors;
+    failures.start = 'port is already allocated';
+    expect(await errorsOf()).toMatchObject([{ response: { message: 'port is already allocated' } }]);
+    failures.start = undefined;
+    failures.postStart = 'the route could not be set';
+    expect(await api.start(id)).toMatchObject({ state: 'STARTED' });
+    expect((await api.session(id))?.services['gateway']).toMatchObject([
+      { errors: [{ response: { message: 'the route could not be set' } }] },
+    ]);
+    await api.stop(id);
+    failures.postStart = undefined;
+    expect(await errorsOf()).toEqual([]);
+  });
+
   it('deletes by force what cannot be removed', async () => {
     const [api, janus] = await connect({ generation });
     const { id } = await api.create(request);

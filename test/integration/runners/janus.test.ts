@@ -46,6 +46,46 @@ describe.each(generations)('Janus of %s', (generation) => {
     expect(await here.runner.adopt(job)).toBeUndefined();
   });
 
+  it('runs an image that Janus could have from its second registry only, and says so when from neither', async () => {
+    const here = await bed({ generation });
+    const job = await jobFor(here);
+    const { containers, sessions } = here.janus;
+    containers.failures.pull = 'network is unreachable';
+    const running = await here.runner.start(job);
+    const [row] = sessions.rows.values();
+    expect(row?.services['gateway']).toMatchObject([{ image: 'registry.ipv6.docker.com/haproxy:2.6', errors: [] }]);
+    const adopted = await janusRunner(here.options).adopt(job);
+    await adopted?.signal('SIGHUP');
+    const [container] = containers.all.values();
+    expect(container).toMatchObject({ image: 'registry.ipv6.docker.com/haproxy:2.6', signals: ['SIGHUP'] });
+    await adopted?.[Symbol.asyncDispose]();
+    await running[Symbol.asyncDispose]();
+    containers.failures.pullAgain = 'manifest unknown';
+    await expect(here.runner.start(job)).rejects.toThrow('manifest unknown');
+    expect([containers.all.size, sessions.rows.size]).toEqual([0, 0]);
+  });
+
+  it('takes no program for started of which Janus tells errors, and deletes the session', async () => {
+    const here = await bed({ generation });
+    const job = await jobFor(here);
+    const { containers, sessions } = here.janus;
+    let state: string | undefined;
+    here.janus.hold = (asked) => {
+      if (asked.startsWith('PUT /stop')) state = [...sessions.rows.values()][0]?.state;
+      return undefined;
+    };
+    containers.failures.postStart = 'the route could not be set';
+    await expect(here.runner.start(job)).rejects.toMatchObject({
+      code: 'SERVER_ERR',
+      message: expect.stringMatching(/could not start the container on gateway .*the route could not be set/) as string,
+    });
+    expect(state).toBe('STARTED');
+    expect([containers.all.size, sessions.rows.size]).toEqual([0, 0]);
+    containers.failures.postStart = undefined;
+    await using running = await here.runner.start(job);
+    await running.signal('SIGHUP');
+  });
+
   it('refuses in Janus’ own words a profile, an image, a node and a port that are not there', async () => {
     const here = await bed({ generation, profiles: { scistream: { ctrl_ports: [30000] } } });
     const job = await jobFor(here);

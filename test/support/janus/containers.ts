@@ -23,8 +23,14 @@ export type Run = (command: Command) => ChildProcess;
 
 /** What goes wrong from now on, in Docker's words. */
 export interface Failures {
+  /** From the usual registry. */
+  pull?: string | undefined;
+  /** From Docker's registry for IPv6, which is asked when that fails. */
+  pullAgain?: string | undefined;
   create?: string | undefined;
   start?: string | undefined;
+  /** What the profile wants done after a start. */
+  postStart?: string | undefined;
   stop?: string | undefined;
   remove?: string | undefined;
   logs?: string | undefined;
@@ -56,6 +62,13 @@ export class Containers {
     this.#run = run;
   }
 
+  /** The name under which the image could be had. */
+  pull(image: string): string {
+    if (this.failures.pull === undefined) return image;
+    this.#fail('pullAgain');
+    return `registry.ipv6.docker.com/${image}`;
+  }
+
   create(name: string, command: Command): string {
     this.#fail('create');
     const id = randomBytes(32).toString('hex');
@@ -81,6 +94,11 @@ export class Containers {
           this.print(container, line);
         });
     }
+  }
+
+  afterStart(id: string): void {
+    this.#find(id);
+    this.#fail('postStart');
   }
 
   /** False when there was nothing to stop. */

@@ -108,7 +108,8 @@ export class Sessions {
     });
     for (const { service, one, node } of made) {
       try {
-        const container = { image: one.image, arguments: shellSplit(one.arguments ?? '') };
+        service.image = this.#containers.pull(one.image);
+        const container = { image: service.image, arguments: shellSplit(one.arguments ?? '') };
         service.container_id = this.#containers.create(service.sname, container);
         service.container_name = service.sname;
       } catch (error) {
@@ -131,14 +132,25 @@ export class Sessions {
       if (service.container_id === undefined) throw new Refusal('missing key', "'container_id'");
       try {
         this.#containers.start(service.container_id);
-        service.errors = [];
       } catch (error) {
         note(service, error);
         failed = true;
+        continue;
       }
+      service.errors = this.#afterStart(service.container_id);
     }
     row.state = failed ? 'MIXED' : 'STARTED';
     this.#count(row);
+  }
+
+  /** The new errors, which do not keep the session from being STARTED. */
+  #afterStart(container: string): Service['errors'] {
+    try {
+      this.#containers.afterStart(container);
+      return [];
+    } catch (error) {
+      return [problemOf(error)];
+    }
   }
 
   async stop(row: Row): Promise<void> {
@@ -223,6 +235,10 @@ function sees(user: string, { users }: Row): boolean {
 }
 
 function note(service: Service, error: unknown): void {
+  service.errors.push(problemOf(error));
+}
+
+function problemOf(error: unknown): Service['errors'][number] {
   if (!(error instanceof DockerError)) throw error;
-  service.errors.push({ reason: error.reason, response: { message: error.message } });
+  return { reason: error.reason, response: { message: error.message } };
 }
