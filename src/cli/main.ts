@@ -16,16 +16,24 @@ export class Interrupted extends SciStreamError {
   }
 }
 
+/** Milliseconds within which a second signal is the same wish: a terminal or `timeout` signals a process and its group. */
+const sameWishMs = 1_000;
+
 /**
- * Aborts with the first SIGINT, SIGTERM or SIGHUP, so that everything is freed on the way out; a second one ends the
- * process at once.
+ * Aborts with the first SIGINT, SIGTERM or SIGHUP, so that everything is freed on the way out; another one, a second later or
+ * more, ends the process at once.
  */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
+  let firstAt = 0;
   for (const name of Object.keys(signalExit) as StopSignal[]) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(signalExit[name]);
-      controller.abort(new Interrupted(name));
+      if (!controller.signal.aborted) {
+        firstAt = performance.now();
+        controller.abort(new Interrupted(name));
+      } else if (performance.now() - firstAt > sameWishMs) {
+        process.exit(signalExit[name]);
+      }
     });
   }
   return controller.signal;

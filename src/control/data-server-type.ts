@@ -33,10 +33,9 @@ export function chooseSecurity(
   const known = offered.flatMap((text) => securities.filter((security) => security === text));
   const chosen = wanted === undefined ? known[0] : known.find((security) => security === wanted);
   if (chosen) return chosen;
-  const asked = wanted === undefined ? 'None of the securities' : `--security ${wanted}`;
   throw new SciStreamError(
     'NOT_IMPLEMENTED',
-    `${asked} can be had from data server type ${name}, which offers ${offered.join(', ') || 'nothing'}; choose another --type ` +
-      'or --security.',
+    `Data server type ${name} has the security ${offered.join(' or ')}, not ${wanted ?? 'one that is known here'}; choose another ` +
+      '--type or --security.',
   );
 }

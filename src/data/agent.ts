@@ -290,7 +290,8 @@ function protectionFor(
   if (!kind) {
     throw new SciStreamError(
       'NOT_IMPLEMENTED',
-      `Data server type ${type.name} cannot protect a stream by ${show(wanted)}; it offers ${securitiesOf(type).join(', ')}.`,
+      `Data server type ${type.name} cannot protect a stream by ${show(wanted)}; ask both ends for security ` +
+        `${securitiesOf(type).join(' or ')}, or choose another type.`,
     );
   }
   if (transport === 'udp' && !udp) {

@@ -92,7 +92,7 @@ describe.runIf(requirePrograms(...proxyPackages))('an agent', () => {
     const { id, address } = await stream(agent);
     const file = path.join(folder, id, 'haproxy.cfg');
     await rm(file);
-    execFileSync('mkfifo', [file]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', file]);
     const targets = parseEndpoints([(await saying('moved')).address]);
     await agent.update(id, { targets: [targets], annotations: {}, maxRate: undefined });
     expect(await exchange(address, '')).toBe('moved');

@@ -22,7 +22,8 @@ describe('a data server with --legacy-stunnel-peer', () => {
     }
     await expect(client.reserve({ ...stunnel, security: 'tls-psk', psk: randomBytes(32) })).rejects.toMatchObject({
       code: 'NOT_IMPLEMENTED',
-      message: 'Data server type stunnel-process cannot protect a stream by "tls-psk"; it offers none.',
+      message:
+        'Data server type stunnel-process cannot protect a stream by "tls-psk"; ask both ends for security none, or choose another type.',
     });
     for (const [type, security] of [
       ['relay', 'tls-psk'],

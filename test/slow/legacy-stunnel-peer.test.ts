@@ -80,7 +80,8 @@ describe.runIf(requirePrograms(...proxyPackages))('a facility with --legacy-stun
     const wanted = { role: 'PROD', targets: [(await echo()).address], key: randomBytes(32) } as const;
     await expect(client.createSession({ ...wanted, security: 'tls-psk' })).rejects.toMatchObject({
       code: 'NOT_IMPLEMENTED',
-      message: 'Data server type stunnel-process cannot protect a stream by "tls-psk"; it offers none.',
+      message:
+        'Data server type stunnel-process cannot protect a stream by "tls-psk"; ask both ends for security none, or choose another type.',
     });
     const { uid, security } = await client.createSession(wanted);
     expect(security).toBe('none');
@@ -120,7 +121,10 @@ describe.runIf(requirePrograms(...proxyPackages))('a facility with --legacy-stun
       await exchange(first(inbound.listeners), 'let me in').catch(() => '');
       expect(application.accepted).toHaveLength(1);
       const encrypted = ['stream', ...between(one, two), '--targets', application.address, '--security', 'tls-psk'];
-      await fails('s2uc', encrypted, { code: 12, says: /cannot protect a stream by "tls-psk"; it offers none/ });
+      await fails('s2uc', encrypted, {
+        code: 12,
+        says: /cannot protect a stream by "tls-psk"; ask both ends for security none/,
+      });
     },
   );
 

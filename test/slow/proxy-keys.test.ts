@@ -85,7 +85,9 @@ describe.each(all.filter(({ engine }) => engine !== 'stunnel'))('a key at a faci
     const keyFile = path.join(await temporaryDir(), 'key');
     await failsInOneSentence('s2uc', ['inbound-request', ...at(facility), '--key-file', keyFile], {
       code: 12,
-      says: new RegExp(`Data server type ${tested.type} cannot protect a stream by "tls-psk"; it offers none`),
+      says: new RegExp(
+        `Data server type ${tested.type} cannot protect a stream by "tls-psk"; ask both ends for security none`,
+      ),
     });
   });
 });

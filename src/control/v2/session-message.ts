@@ -22,7 +22,7 @@ export function sessionMessage(
     owner,
     labels: { ...labels },
     state: session.state,
-    engine: facility.gateway.type,
+    engine: session.ports?.type ?? facility.gateway.type,
     gateway: facility.gatewayName,
     listeners: presentListeners(listeners, listenerIp, reachedAt).map(formatEndpoint),
     targets: session.targets.map(formatEndpoint),
