@@ -29,7 +29,8 @@ export const createSession: Route<CreateSessionRequest, { session: SessionMessag
     call.signal.throwIfAborted();
     return { session: message };
   } catch (error) {
-    await session.end('release', call.caller.name, 'it could not be opened');
+    // When that has to wait for the data server, why it could not be opened says more.
+    await session.end('release', call.caller.name, 'it could not be opened').catch(() => undefined);
     throw error;
   }
 };
