@@ -121,7 +121,11 @@ export class ControlServer {
   async #drain(): Promise<void> {
     using deadline = new Deadline(drainMs);
     const { signal } = deadline;
-    const held = await this.#sessions.drain(() => this.#agent.revive(signal), signal);
+    const revive = async (): Promise<void> => {
+      // One that others have to start is worth no wait for nothing.
+      if (this.#agent.managed || this.#sessions.size > 0) await this.#agent.revive(signal);
+    };
+    const held = await this.#sessions.drain(revive, signal);
     // What is embedded ends with a data server of ours.
     const left = held.filter((session) => !this.#agent.managed || this.#sessions.outlivesAgent(session));
     if (left.length > 0) throw leftBehind(left);

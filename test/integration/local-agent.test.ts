@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadS2csConfig } from '../../src/config/s2cs.js';
-import { agentSocket, LocalAgent, type LocalAgentOptions } from '../../src/control/local-agent.js';
+import type { LocalAgentOptions } from '../../src/control/agent-supply.js';
+import { agentSocket, LocalAgent } from '../../src/control/local-agent.js';
 import { systemClock } from '../../src/core/clock.js';
 import { until } from '../../src/core/until.js';
 import { isRunning } from '../../src/platform/child.js';
