@@ -6,7 +6,7 @@ import { none } from '../auth/none.js';
 import { loadS2csConfig, type S2csConfig } from '../config/s2cs.js';
 import { assertLegacyPeer } from '../control/data-server-type.js';
 import { agentSocket } from '../control/local-agent.js';
-import { ControlServer } from '../control/server.js';
+import { ControlServer, type ControlServerOptions } from '../control/server.js';
 import { systemClock } from '../core/clock.js';
 import { aborted } from '../core/deferred.js';
 import { formatEndpoint, isLoopback } from '../core/endpoint.js';
@@ -72,7 +72,7 @@ async function serve(config: S2csConfig, types: DataServerTypes, logger: Logger,
   const heldBy = `Another s2cs uses the state folder ${stateDir}; stop it or give this one its own --state-dir.`;
   scope.use(await lockStateDir(stateDir, 's2cs', heldBy));
   const certificate = config.ssl ? await certificateFor(config) : undefined;
-  const server = await ControlServer.start({
+  const options = {
     ...config,
     version,
     // Such a peer knows no other key.
@@ -84,7 +84,16 @@ async function serve(config: S2csConfig, types: DataServerTypes, logger: Logger,
     setupTimeoutMs: config.helloTimeout,
     clock: systemClock,
     logger,
+  } satisfies ControlServerOptions;
+  const server = await ControlServer.start(options, stop).catch((error: unknown) => {
+    // What was asked for is no failure.
+    if (error === stop.reason) return undefined;
+    throw error;
   });
+  if (!server) {
+    logger.info('stopped before it was ready');
+    return;
+  }
   scope.defer(() => server.close());
   announce(config, server, certificate);
   warnOfWeakness(config, types, server, logger);

@@ -4,6 +4,8 @@ import { SciStreamError, toSciStreamError } from '../core/errors.js';
 import type { Role } from '../core/identity.js';
 import { parseTransport, type Security, type Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
+import type { Logger } from '../observe/logger.js';
+import { isAnswer } from '../platform/rpc-errors.js';
 import type { Counters, DataService, InfoResponse, Reservation, TypeInfo } from '../gen/scistream/data/v1/data_pb.js';
 
 /** What a session wants reserved. */
@@ -41,21 +43,30 @@ export interface GatewayChange {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+export interface GatewayOptions {
+  client: Client<typeof DataService>;
+  type: string;
+  /** All there are, as sessions of before a restart may have others. */
+  types: readonly Pick<TypeInfo, 'name' | 'outlivesAgent'>[];
+  /** Whether a data server is there at all. */
+  isServed: () => Promise<boolean>;
+  logger: Logger;
+}
+
 /** A gateway node as the control server sees it: `scistream.data.v1` in our own types. */
 export class Gateway {
   /** The data server type that sessions here get. */
   readonly type: string;
   readonly #outliving: ReadonlySet<string>;
   readonly #client: Client<typeof DataService>;
+  readonly #isServed: () => Promise<boolean>;
+  readonly #logger: Logger;
 
-  /** `types` are all there are, as sessions of before a restart may have others. */
-  constructor(
-    client: Client<typeof DataService>,
-    type: string,
-    types: readonly Pick<TypeInfo, 'name' | 'outlivesAgent'>[],
-  ) {
+  constructor({ client, type, types, isServed, logger }: GatewayOptions) {
     this.#client = client;
     this.type = type;
+    this.#isServed = isServed;
+    this.#logger = logger;
     this.#outliving = new Set(types.flatMap(({ name, outlivesAgent }) => (outlivesAgent ? [name] : [])));
   }
 
@@ -72,7 +83,7 @@ export class Gateway {
       maxRate: BigInt(maxRate),
       ...(key ? { psk: key.expose() } : {}),
     };
-    const { reservation } = await reached(this.#client.reserve(message, signal ? { signal } : {}));
+    const { reservation } = await this.#reached(this.#client.reserve(message, signal ? { signal } : {}), signal);
     return toReserved(present(reservation));
   }
 
@@ -83,27 +94,29 @@ export class Gateway {
       return target ? [{ targets: [formatEndpoint(target)] }] : [];
     });
     const limit = maxRate === undefined ? {} : { maxRate: BigInt(maxRate) };
-    await reached(this.#client.update({ id: reserved.id, forwards, annotations: { ...annotations }, ...limit }));
+    await this.#reached(this.#client.update({ id: reserved.id, forwards, annotations: { ...annotations }, ...limit }));
   }
 
   /**
-   * The last counters; undefined when the reservation is gone already, with the agent or without it. Throws UNAVAILABLE while
-   * the agent is away whose streams live on.
+   * The last counters; undefined when the reservation is gone already, as what lived in the agent is once that has gone. Throws
+   * what kept the agent from doing it.
    */
-  async release(id: string): Promise<Counters | undefined> {
+  async release({ id, type }: Pick<Reserved, 'id' | 'type'>, signal?: AbortSignal): Promise<Counters | undefined> {
     try {
-      return (await this.#client.release({ id })).counters;
+      return (await this.#client.release({ id }, signal ? { signal } : {})).counters;
     } catch (error) {
       const { code } = toSciStreamError(error);
       if (code === 'INVALID_UID') return undefined;
-      if ((code === 'CONN_ERROR' || code === 'UNAVAILABLE') && !this.outlivesAgent(this.type)) return undefined;
+      // It ends, or it has ended.
+      const gone = code === 'UNAVAILABLE' || (code === 'CONN_ERROR' && !(await this.#isServed()));
+      if (gone && !this.outlivesAgent(type)) return undefined;
       throw error;
     }
   }
 
   /** All reservations, or the one with this id. */
   async list(id = ''): Promise<Reservation[]> {
-    return (await reached(this.#client.list({ id }))).reservations;
+    return (await this.#reached(this.#client.list({ id }))).reservations;
   }
 
   /** The counters of every reservation by its id, now and then once a second until `signal` aborts or the agent ends. */
@@ -113,19 +126,22 @@ export class Gateway {
   }
 
   info(): Promise<InfoResponse> {
-    return reached(this.#client.info({}));
+    return this.#reached(this.#client.info({}));
   }
-}
 
-/** A caller from afar is not told where our socket lies, but what the matter is. */
-async function reached<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (toSciStreamError(error).code !== 'CONN_ERROR') throw error;
-    throw new SciStreamError('UNAVAILABLE', 'The data server of this facility is being restarted; try again.', {
-      cause: error,
-    });
+  /** A caller from afar is not told where our socket lies and what is wrong with it, but what the matter is. */
+  async #reached<T>(call: Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      if (signal?.aborted || isAnswer(error)) throw error;
+      const { code, message: reason } = toSciStreamError(error);
+      this.#logger.warn({ reason }, 'the data server did not answer');
+      const matter = code === 'CONN_ERROR' ? 'is being restarted' : 'does not answer';
+      throw new SciStreamError('UNAVAILABLE', `The data server of this facility ${matter}; try again.`, {
+        cause: error,
+      });
+    }
   }
 }
 

@@ -1,41 +1,25 @@
 import net from 'node:net';
-import path from 'node:path';
 import type { Client } from '@connectrpc/connect';
-import { agentArguments, agentEnvironment } from '../config/agent.js';
 import { Backoff } from '../core/backoff.js';
-import type { Clock } from '../core/clock.js';
-import { messageOf } from '../core/errors.js';
-import { formatPortRange } from '../core/port-range.js';
-import { until } from '../core/until.js';
+import { messageOf, toSciStreamError } from '../core/errors.js';
+import { passed } from '../core/passed.js';
+import { keepTrying } from '../core/retry.js';
 import { DataService } from '../gen/scistream/data/v1/data_pb.js';
-import type { Logger } from '../observe/logger.js';
-import { isRunning, startDaemon } from '../platform/child.js';
 import { RpcConnection } from '../platform/rpc-client.js';
 import { isServed, socketPath } from '../platform/state-dir.js';
-import { agentDifferences, otherSettings, type WantedAgent } from './running-agent.js';
+import { AgentSupply, answerMs, type LocalAgentOptions } from './agent-supply.js';
+import type { AgentProcess } from './running-agent.js';
 
-const startTimeoutMs = 15_000;
-const stopTimeoutMs = 10_000;
 /** An agent that has run so long did not die of its own start. */
 const stableMs = 10_000;
 
 /** Its socket in the state folder. */
 export const agentSocket = 's2ds.sock';
 
-/** It is started as is wanted, or must have been. */
-export interface LocalAgentOptions extends WantedAgent {
-  /** How s2ds is started: the program and the arguments before our own. */
-  agentCommand: readonly [string, ...string[]];
-  stateDir: string;
-  /** Its log tells of every connection. */
-  verbose: boolean;
-  clock: Clock;
-  logger: Logger;
-}
-
 /**
  * The s2ds of this machine, a process of its own: started when there is none, adopted when one of an earlier control server
- * still runs, started anew when it dies.
+ * still runs, and obtained anew in the same way when it dies. In place of one that somebody else has started, only another one
+ * of theirs is taken.
  */
 export class LocalAgent {
   readonly client: Client<typeof DataService>;
@@ -46,24 +30,31 @@ export class LocalAgent {
   readonly #options: LocalAgentOptions;
   readonly #socket: string;
   readonly #connection: RpcConnection;
+  readonly #supply: AgentSupply;
   readonly #backoff = new Backoff(100, 10_000);
-  #stopping = false;
-  #lost = false;
-  #restarting: Promise<void> | undefined;
+  /** Aborts when its end is no surprise any more. */
+  readonly #ending = new AbortController();
+  /** The last one that was obtained, whether it still runs or not. */
+  #process: AgentProcess | undefined;
+  #following: Promise<void> | undefined;
 
   private constructor(options: LocalAgentOptions) {
     this.#options = options;
     this.#socket = socketPath(options.stateDir, agentSocket);
     this.#connection = new RpcConnection({ target: { path: this.#socket }, timeoutMs: 30_000 });
     this.client = this.#connection.client(DataService);
+    this.#supply = new AgentSupply(options, this.#socket, this.client);
   }
 
-  /** Throws when no agent can be had, or when one with other settings holds reservations. */
-  static async start(options: LocalAgentOptions): Promise<LocalAgent> {
+  /**
+   * Throws when no agent can be had, TIMEOUT when the one that is there hangs, ALREADY_EXISTS when it has other settings and
+   * must not be ended, and the reason of `signal`, whose abort ends the start.
+   */
+  static async start(options: LocalAgentOptions, signal: AbortSignal): Promise<LocalAgent> {
     const agent = new LocalAgent(options);
     try {
-      if (!(await agent.#adopt())) await agent.#launch();
-      agent.#watch();
+      await agent.#obtain(signal);
+      agent.#following = agent.#follow();
       return agent;
     } catch (error) {
       agent.#connection[Symbol.dispose]();
@@ -71,23 +62,47 @@ export class LocalAgent {
     }
   }
 
-  /** From now on the agent's end is no surprise. */
-  expectEnd(): void {
-    this.#stopping = true;
+  /** Started by a control server, which may end it. */
+  get managed(): boolean {
+    return this.#process?.managed === true;
   }
 
-  /** Starts another one if it is not there: what has outlived it can only be ended by an agent. */
-  async revive(): Promise<void> {
-    await this.#restarting;
-    if (!(await isServed(this.#socket))) await this.#launch();
+  /** Whether it, or another one in its place, takes connections. */
+  isServed(): Promise<boolean> {
+    return isServed(this.#socket);
+  }
+
+  /** From now on the agent's end is no surprise, and nothing is started by itself. */
+  expectEnd(): void {
+    this.#ending.abort();
+  }
+
+  /**
+   * While everything ends: makes sure that an agent answers, as only an agent can end what has outlived another one. One of ours
+   * that hangs is killed. Throws when there is none to be had before `signal` aborts.
+   */
+  async revive(signal: AbortSignal): Promise<void> {
+    await this.#following;
+    const process = this.#process;
+    if (process?.runs) {
+      try {
+        await this.#supply.info(signal);
+        return;
+      } catch (error) {
+        const hung = toSciStreamError(error).code === 'TIMEOUT';
+        if (signal.aborted || (hung && !process.managed)) throw error;
+        if (process.managed) await this.#supply.awaitEnd(process, hung ? 0 : undefined);
+      }
+    }
+    await this.#obtain(signal);
   }
 
   /** Ends the agent and waits until its process is gone. One that somebody else has started is left to them. */
   async stop(): Promise<void> {
     this.expectEnd();
-    await this.#restarting;
+    await this.#following;
     try {
-      await this.#end();
+      if (this.#process) await this.#supply.end(this.#process);
     } finally {
       this.#connection[Symbol.dispose]();
     }
@@ -99,92 +114,57 @@ export class LocalAgent {
    */
   async discard(): Promise<void> {
     this.expectEnd();
-    await this.#restarting;
+    await this.#following;
     try {
-      const { reservations } = await this.client.list({});
-      if (reservations.length === 0) await this.#end();
+      const { reservations } = await this.client.list({}, { timeoutMs: answerMs });
+      if (reservations.length === 0 && this.#process) await this.#supply.end(this.#process);
     } catch (error) {
-      this.#options.logger.warn({ reason: messageOf(error) }, 'the data server could not be ended');
+      const { pid: agentPid } = this.#process ?? {};
+      this.#options.logger.warn({ agentPid, reason: messageOf(error) }, 'the data server could not be ended');
     } finally {
       this.#connection[Symbol.dispose]();
     }
   }
 
-  async #adopt(): Promise<boolean> {
-    if (!(await isServed(this.#socket))) return false;
-    const info = await this.client.info({ brief: true });
-    const { reservations } = await this.client.list({});
-    const differences = agentDifferences(info, reservations.length, this.#options);
-    if (differences.length === 0) {
-      const { pid: agentPid, version: agentVersion } = info;
-      this.#options.logger.info({ agentPid, agentVersion }, 'adopted the running data server');
-      return true;
-    }
-    if (reservations.length > 0 || !info.managed) throw otherSettings(info, reservations.length, differences);
-    await this.#end();
-    return false;
+  async #obtain(signal: AbortSignal): Promise<void> {
+    this.#process = await this.#supply.obtain(this.#process, signal);
   }
 
-  async #launch(): Promise<void> {
-    const { agentCommand, agentSettings, stateDir, listenerIp, portRange, verbose } = this.#options;
-    const [command, ...first] = agentCommand;
-    const place = ['--socket', this.#socket, '--listener-ip', listenerIp, '--port-range', formatPortRange(portRange)];
-    const log = verbose ? ['--verbose'] : [];
-    await startDaemon({
-      command,
-      args: [...first, '--managed', ...place, ...log, ...agentArguments(agentSettings)],
-      environment: agentEnvironment(agentSettings),
-      logFile: path.join(stateDir, 's2ds.log'),
-      timeoutMs: startTimeoutMs,
+  /** Never throws, and ends when the agent's end is expected. */
+  async #follow(): Promise<void> {
+    const { signal } = this.#ending;
+    for (;;) {
+      const since = this.#options.clock.now();
+      await this.#gone(signal);
+      if (signal.aborted) return;
+      await this.#replace(since, signal);
+    }
+  }
+
+  /** For one that was there `since` then. */
+  async #replace(since: number, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    if (clock.now() - since > stableMs) this.#backoff.reset();
+    logger.error('the data server has gone, with the streams that lived in it');
+    this.onLost();
+    await passed(this.#backoff.next(), signal, clock);
+    await keepTrying(() => this.#obtain(signal), {
+      ...{ clock, signal, backoff: this.#backoff },
+      onFailure: (error) => {
+        if (!signal.aborted) logger.error({ reason: messageOf(error) }, 'no data server could be had; trying again');
+      },
     });
+    if (signal.aborted) return;
+    logger.info('the data server runs again');
+    this.onBack();
   }
 
-  async #end(): Promise<void> {
-    try {
-      const { pid, managed } = await this.client.info({ brief: true });
-      if (!managed) return;
-      await this.client.shutdown({});
-      await until(`The end of the data server (process ${pid})`, stopTimeoutMs, () => !isRunning(pid));
-    } catch (error) {
-      // Somebody else has told it to end, or it has died: what was wanted is so.
-      if (await isServed(this.#socket)) throw error;
-    }
-  }
-
-  /** A silent connection that the agent's end, however it comes, closes. */
-  #watch(): void {
-    const socket = net.connect(this.#socket);
+  /** Waits for the end of the agent, however it comes: it closes a silent connection. */
+  async #gone(signal: AbortSignal): Promise<void> {
+    const socket = net.connect({ path: this.#socket, signal });
     socket.unref();
     socket.on('error', () => undefined);
     socket.resume();
-    socket.once('close', () => {
-      if (this.#stopping) return;
-      this.#lost = true;
-      this.#options.logger.error('the data server has gone, with the streams that lived in it');
-      this.onLost();
-      this.#restartLater();
-    });
-  }
-
-  #restartLater(): void {
-    this.#options.clock.after(this.#backoff.next(), () => {
-      if (!this.#stopping) this.#restarting = this.#restart();
-    });
-  }
-
-  async #restart(): Promise<void> {
-    try {
-      if (!(await isServed(this.#socket))) await this.#launch();
-      this.#watch();
-      this.#options.clock.after(stableMs, () => {
-        if (!this.#lost) this.#backoff.reset();
-      });
-      this.#lost = false;
-      this.#options.logger.info('the data server runs again');
-      this.onBack();
-    } catch (error) {
-      this.#options.logger.error({ reason: messageOf(error) }, 'the data server could not be started');
-      this.#restartLater();
-    }
+    await new Promise((resolve) => socket.once('close', resolve));
   }
 }

@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.js';
 import type { Retries } from '../core/retry.js';
 import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
 import type { Logger } from '../observe/logger.js';
-import type { Gateway } from './gateway.js';
+import type { Gateway, Reserved } from './gateway.js';
 
 export interface PortReturnOptions {
   readonly gateway: Gateway;
@@ -10,17 +10,24 @@ export interface PortReturnOptions {
   readonly logger: Logger;
 }
 
-/** Now if it can be, else in the background until it is: ports must not stay taken because an agent was slow once. */
+/**
+ * Tried until it is done, as streams flow on until then, or until `retries` end. `onDelay` is called for every attempt that
+ * fails.
+ */
 export async function returnPorts(
-  id: string,
+  reserved: Reserved,
+  onDelay: () => void,
   { gateway, retries, logger }: PortReturnOptions,
 ): Promise<Counters | undefined> {
   let counters: Counters | undefined;
   const release = async (): Promise<void> => {
-    counters = await gateway.release(id);
+    counters = await gateway.release(reserved, retries.signal);
   };
-  await retries.attempt(release, (error) => {
-    logger.error({ reservation: id, reason: messageOf(error) }, 'ports could not be released yet');
+  await retries.untilDone(release, (error) => {
+    if (!retries.signal.aborted) {
+      logger.error({ reservation: reserved.id, reason: messageOf(error) }, 'ports could not be released yet');
+    }
+    onDelay();
   });
   return counters;
 }

@@ -2,8 +2,10 @@ import { hostname } from 'node:os';
 import type { Verifier } from '../auth/verifier.js';
 import type { AgentSettings } from '../config/agent.js';
 import type { Clock } from '../core/clock.js';
-import type { Endpoint } from '../core/endpoint.js';
-import { messageOf } from '../core/errors.js';
+import { Deadline } from '../core/deadline.js';
+import { orAborted } from '../core/deferred.js';
+import { formatEndpoint, type Endpoint } from '../core/endpoint.js';
+import { messageOf, SciStreamError } from '../core/errors.js';
 import { capacityOf, type PortRange } from '../core/port-range.js';
 import type { Security } from '../core/protection.js';
 import { Scope } from '../core/scope.js';
@@ -16,6 +18,7 @@ import { assertLegacyPeer, chooseSecurity, chooseType } from './data-server-type
 import type { Facility } from './facility.js';
 import { Gateway } from './gateway.js';
 import { LocalAgent } from './local-agent.js';
+import type { Session } from './session.js';
 import { SessionManager } from './session-manager.js';
 import { TrafficFeed } from './traffic.js';
 import { controlV1 } from './v1/index.js';
@@ -23,6 +26,8 @@ import { controlV2 } from './v2/index.js';
 
 /** How long calls that are being answered may take when the server stops. */
 const closeGraceMs = 2_000;
+/** How long sessions may take to be released then, a data server that has to be started for that included. */
+const drainMs = 11_000;
 const agentGone = 'the data server has gone';
 
 export interface ControlServerOptions {
@@ -70,12 +75,12 @@ export class ControlServer {
     this.#agent = agent;
   }
 
-  /** Throws a SciStreamError, with nothing left running, when it cannot serve. */
-  static async start(options: ControlServerOptions): Promise<ControlServer> {
+  /** Throws a SciStreamError, with nothing left running, when it cannot serve, or when `signal` aborts first. */
+  static async start(options: ControlServerOptions, signal: AbortSignal): Promise<ControlServer> {
     const { logger, listenerIp, port, tls } = options;
-    const agent = await LocalAgent.start(options);
+    const agent = await LocalAgent.start(options, signal);
     try {
-      const facility = await describeFacility(options, agent);
+      const facility = await describeFacility(options, agent, signal);
       agent.onLost = () => {
         facility.sessions.failEmbedded(agentGone).catch((error: unknown) => {
           logger.error({ reason: messageOf(error) }, 'sessions of the lost data server could not be ended');
@@ -84,7 +89,7 @@ export class ControlServer {
       agent.onBack = () => {
         void facility.sessions.reconcile(agentGone);
       };
-      await facility.sessions.restore();
+      await orAborted(facility.sessions.restore(), signal);
       const rpc = await RpcServer.listen({
         listen: { host: listenerIp, port },
         routes: (router) => {
@@ -101,24 +106,54 @@ export class ControlServer {
     }
   }
 
-  /** Releases every session, answers those who wait, and ends the data server. */
+  /**
+   * Releases every session, answers those who wait, and ends the data server, within about 20 seconds. Throws UNAVAILABLE when
+   * sessions could not be released, and naming them.
+   */
   async close(): Promise<void> {
     this.#agent.expectEnd();
     await using scope = new Scope();
     scope.defer(() => this.#agent.stop());
     scope.defer(() => this.#rpc.close(closeGraceMs));
-    scope.defer(() => this.#sessions.drain());
-    if (this.#sessions.mayOutliveAgent) scope.defer(() => this.#agent.revive());
+    scope.defer(() => this.#drain());
+  }
+
+  async #drain(): Promise<void> {
+    using deadline = new Deadline(drainMs);
+    const { signal } = deadline;
+    const revive = async (): Promise<void> => {
+      // One that others have to start is worth no wait for nothing.
+      if (this.#agent.managed || this.#sessions.size > 0) await this.#agent.revive(signal);
+    };
+    const held = await this.#sessions.drain(revive, signal);
+    // What is embedded ends with a data server of ours.
+    const left = held.filter((session) => !this.#agent.managed || this.#sessions.outlivesAgent(session));
+    if (left.length > 0) throw leftBehind(left);
   }
 }
 
-async function describeFacility(options: ControlServerOptions, agent: LocalAgent): Promise<Facility> {
+function leftBehind(sessions: readonly Session[]): SciStreamError {
+  const named = sessions.map(({ uid, ports }) => [uid, ...(ports?.listeners ?? []).map(formatEndpoint)].join(' '));
+  return new SciStreamError(
+    'UNAVAILABLE',
+    `The data server did not release what these sessions have: ${named.join('; ')}. Start s2cs again, which finds them, and release them.`,
+  );
+}
+
+async function describeFacility(
+  options: ControlServerOptions,
+  agent: LocalAgent,
+  signal: AbortSignal,
+): Promise<Facility> {
   const { clock, logger, setupTimeoutMs, maxSessions } = options;
-  const { types, name } = await agent.client.info({});
+  const { types, name } = await agent.client.info({}, { signal });
   const type = chooseType(options.type, types);
   const { legacyStunnelPeer } = options.agentSettings;
   if (legacyStunnelPeer) assertLegacyPeer(type);
-  const gateway = new Gateway(agent.client, type.name, types);
+  const gateway = new Gateway({
+    ...{ client: agent.client, type: type.name, types, logger },
+    isServed: () => agent.isServed(),
+  });
   const record = (transition: SessionTransition): void => {
     recordTransition(logger, transition);
   };

@@ -5,7 +5,7 @@ import type { Role } from '../core/identity.js';
 import type { SessionEvent } from '../core/session.js';
 import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
 import type { SessionTransition } from '../observe/events.js';
-import type { Gateway } from './gateway.js';
+import type { Gateway, Reserved } from './gateway.js';
 import type { Session } from './session.js';
 
 /** What a session is, apart from what happens to it. */
@@ -42,8 +42,8 @@ export interface SessionContext {
   readonly onChange: (session: Session) => void;
   /** It has ended and holds nothing any more. */
   readonly onEnd: (session: Session) => void;
-  /** Gives ports back; does not fail for good when the data server cannot be reached now. */
-  readonly releaseReserved: (id: string) => Promise<Counters | undefined>;
+  /** Gives ports back, however long that takes; `onDelay` is called when the data server did not do it at once. */
+  readonly releaseReserved: (reserved: Reserved, onDelay: () => void) => Promise<Counters | undefined>;
   /** Something went wrong where no caller waits for it. */
   readonly onTrouble: (uid: string, error: unknown) => void;
 }

@@ -1,18 +1,19 @@
-import { Backoff } from '../core/backoff.js';
+import { orAborted } from '../core/deferred.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { messageOf, SciStreamError } from '../core/errors.js';
-import { keepTrying, Retries } from '../core/retry.js';
+import { Retries } from '../core/retry.js';
 import type { Logger } from '../observe/logger.js';
 import type { Role } from '../core/identity.js';
 import { isFinal } from '../core/session.js';
+import { until } from '../core/until.js';
 import type { Principal } from '../auth/verifier.js';
 import type { Security, Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
-import { isStale, lostSessions, outlivesAgent } from './agent-loss.js';
 import { storedSessions } from './annotations.js';
-import { toReserved } from './gateway.js';
+import { toReserved, type Reserved } from './gateway.js';
 import { Observers } from './observers.js';
 import { returnPorts } from './port-return.js';
+import { endAll, Recovery } from './recovery.js';
 import { Rendezvous } from './rendezvous.js';
 import { Session } from './session.js';
 import type { SessionContext } from './session-context.js';
@@ -21,9 +22,6 @@ export interface ManagerOptions extends Pick<SessionContext, 'gateway' | 'clock'
   maxSessions: number;
   logger: Logger;
 }
-
-const firstReconcileMs = 100;
-const longestReconcileMs = 10_000;
 
 /** What a caller asks for; every field has been checked. */
 export interface SessionRequest {
@@ -60,8 +58,7 @@ export class SessionManager {
   readonly #rendezvous: Rendezvous;
   /** What is still tried, until all sessions have been released. */
   readonly #retries: Retries;
-  /** Aborts when the agent is lost that is there now. */
-  #agentLost = new AbortController();
+  readonly #recovery: Recovery;
   #draining = false;
 
   constructor(options: ManagerOptions) {
@@ -69,7 +66,7 @@ export class SessionManager {
     this.#retries = new Retries(options.clock);
     this.#context = {
       ...options,
-      releaseReserved: (id) => returnPorts(id, { ...options, retries: this.#retries }),
+      releaseReserved: (reserved, onDelay) => returnPorts(reserved, onDelay, { ...options, retries: this.#retries }),
       onChange: (session) => {
         this.observers.changed(session);
       },
@@ -82,6 +79,7 @@ export class SessionManager {
       },
     };
     this.#rendezvous = new Rendezvous(options.setupTimeoutMs, options.maxSessions, options.clock);
+    this.#recovery = new Recovery({ ...options, sessions: this.#sessions, signal: this.#retries.signal });
   }
 
   /** Reserves listeners for a new session. Throws ALREADY_EXISTS, NO_RESOURCE, UNAVAILABLE or what the data server says. */
@@ -99,10 +97,15 @@ export class SessionManager {
 
   /** The caller's live session. Unknown and somebody else's answer alike: INVALID_UID. */
   find(uid: string, { name }: Principal): Session {
+    const session = this.findHeld(uid, { name });
+    if (isFinal(session.state)) throw unknownSession(uid);
+    return session;
+  }
+
+  /** The same, also while it ends and still holds something. */
+  findHeld(uid: string, { name }: Principal): Session {
     const session = this.#sessions.get(uid);
-    if (!session || session.owner !== name || isFinal(session.state)) {
-      throw unknownSession(uid);
-    }
+    if (session?.owner !== name) throw unknownSession(uid);
     return session;
   }
 
@@ -112,8 +115,9 @@ export class SessionManager {
     return this.#all.find(({ owner, identity }) => owner === name && identity.requestId === requestId);
   }
 
+  /** The caller's sessions that live, or end and still hold something. */
   list({ name }: Principal): Session[] {
-    return this.#all.filter((session) => session.owner === name && !isFinal(session.state));
+    return this.#all.filter((session) => session.owner === name);
   }
 
   get size(): number {
@@ -146,7 +150,7 @@ export class SessionManager {
     const { found, newest } = storedSessions(await gateway.list());
     for (const { reservation, stored } of found) {
       if (reservation.forwards.length === 0) {
-        await gateway.release(reservation.id);
+        await gateway.release(reservation);
         continue;
       }
       if (!stored) {
@@ -157,7 +161,7 @@ export class SessionManager {
       const { identity, progress } = stored;
       if (newest.get(identity.uid) !== reservation.id) {
         // That session was over: it could not be released before its uid was used again.
-        await this.#context.releaseReserved(reservation.id);
+        await this.#giveBack(toReserved(reservation));
         continue;
       }
       const carried = { ...progress, reserved: toReserved(reservation) };
@@ -165,69 +169,68 @@ export class SessionManager {
     }
   }
 
-  /** The agent has gone, and the streams that lived in it. */
-  async failEmbedded(reason: string): Promise<void> {
-    this.#agentLost.abort();
-    this.#agentLost = new AbortController();
-    const lost = this.#all.filter((session) => !outlivesAgent(session, this.#options.gateway));
-    await this.#endAll((session) => session.end('fail', 'agent', reason), lost);
-  }
-
-  /**
-   * Another agent has taken over what it could: sessions of the rest are over, and what it carries for sessions that have
-   * ended without an agent is given back. It is tried until it succeeds, that agent is lost as well, or all is drained; never
-   * throws.
-   */
-  reconcile(reason: string): Promise<void> {
-    const { clock, logger } = this.#options;
-    return keepTrying(() => this.#reconcile(reason), {
-      clock,
-      backoff: new Backoff(firstReconcileMs, longestReconcileMs),
-      signal: AbortSignal.any([this.#agentLost.signal, this.#retries.signal]),
-      onFailure: (error) => {
-        logger.error({ reason: messageOf(error) }, 'sessions of the lost data server could not be ended yet');
-      },
+  /** Resolves when it is done or has to wait for the data server. */
+  #giveBack(reserved: Reserved): Promise<void> {
+    return new Promise((resolve) => {
+      void this.#context.releaseReserved(reserved, resolve).then(() => {
+        resolve();
+      });
     });
   }
 
-  async #reconcile(reason: string): Promise<void> {
-    // Before it is asked, as sessions that get their ports meanwhile would not be in its answer.
-    const held = this.#all.filter(({ ports }) => ports !== undefined);
-    const found = await this.#options.gateway.list();
-    const stale = found.filter((reservation) => isStale(reservation, this.#sessions));
-    await Promise.all(stale.map(({ id }) => this.#context.releaseReserved(id)));
-    await this.#endAll((session) => session.end('fail', 'agent', reason), lostSessions(held, found));
+  /** The agent has gone, and the streams that lived in it. */
+  failEmbedded(reason: string): Promise<void> {
+    return this.#recovery.failEmbedded(reason);
   }
 
-  /** Whether there can be programs that only an agent can end. */
-  get mayOutliveAgent(): boolean {
-    const { gateway } = this.#options;
-    return gateway.outlivesAgent(gateway.type) || this.#all.some((session) => outlivesAgent(session, gateway));
+  /** Another agent has taken over what it could; see Recovery. */
+  reconcile(reason: string): Promise<void> {
+    // What is ending has waited for it.
+    this.#retries.hurry();
+    return this.#recovery.reconcile(reason);
   }
 
-  /** Takes no more sessions and releases those there are. */
-  async drain(): Promise<void> {
+  /** True when only an agent can end the session's stream. */
+  outlivesAgent(session: Session): boolean {
+    return this.#recovery.outlivesAgent(session);
+  }
+
+  /**
+   * Takes no more sessions and releases those there are; `revive` gets an agent where one is missing. Answers what still holds
+   * something when `signal` aborts, or when it could not be released although an agent was there.
+   */
+  async drain(revive: () => Promise<void>, signal: AbortSignal): Promise<readonly Session[]> {
     this.#draining = true;
-    const reason = new SciStreamError(
-      'UNAVAILABLE',
-      'The server is stopping; request the session again when it is back.',
-    );
     try {
-      await this.#endAll((session) => session.end('release', 'server', 'the server is stopping', reason));
+      if (this.#recovery.mayOutliveAgent) await this.#attempt(revive);
+      await this.#attempt(() => orAborted(this.#endAll(), signal));
+      if (this.#sessions.size > 0 && this.#recovery.mayOutliveAgent) {
+        await this.#attempt(revive);
+        this.#retries.hurry();
+        await this.#attempt(() => until('The end of all sessions', Infinity, () => this.#sessions.size === 0, signal));
+      }
+      return this.#all;
     } finally {
-      await this.#retries[Symbol.asyncDispose]();
       this.observers.close(stopping());
+      await this.#retries[Symbol.asyncDispose]();
     }
   }
 
-  async #endAll(
-    end: (session: Session) => Promise<void>,
-    sessions: Iterable<Session> = this.#sessions.values(),
-  ): Promise<void> {
-    const outcomes = await Promise.allSettled([...sessions].map(end));
-    const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
-    if (failures.length > 0)
-      throw new AggregateError(failures, `${failures.length} sessions could not be ended cleanly.`);
+  #endAll(): Promise<void> {
+    const cause = new SciStreamError(
+      'UNAVAILABLE',
+      'The server is stopping; request the session again when it is back.',
+    );
+    return endAll(this.#all, (session) => session.end('release', 'server', 'the server is stopping', cause));
+  }
+
+  /** What it fails with is in the log, what it means is seen in what is left. */
+  async #attempt(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.logger.warn({ reason: messageOf(error) }, 'not all could be released yet');
+    }
   }
 
   get #all(): Session[] {

@@ -28,6 +28,8 @@ export class Session {
   readonly #reserved = new Deferred<Reserved>();
   readonly #registered = new Deferred<void>();
   readonly #active = new Deferred<void>();
+  /** Rejected when its ports could not be given back at once. */
+  readonly #delayed = new Deferred<never>();
   #state: SessionState = 'requested';
   #ports: Reserved | undefined;
   #setupTimer: Disposable | undefined;
@@ -224,7 +226,10 @@ export class Session {
     });
   }
 
-  /** Ends the session and waits until everything is free. Ending it again waits for the same. */
+  /**
+   * Ends the session and waits until everything is free. Ending it again waits for the same. Throws UNAVAILABLE when the data
+   * server cannot do its part now: it is done later.
+   */
   async end(event: EndEvent, actor: string, reason: string, cause?: unknown): Promise<void> {
     if (this.#apply(event, actor, reason)) {
       if (event === 'fail') this.#lastError = reason;
@@ -234,7 +239,7 @@ export class Session {
       this.#registered.reject(error);
       this.#active.reject(error);
     }
-    await this.#free();
+    await Promise.race([this.#free(), this.#delayed.promise]);
   }
 
   #free(): Promise<void> {
@@ -267,7 +272,10 @@ export class Session {
 
   #own(reserved: Reserved): void {
     this.#scope.defer(async () => {
-      this.#lastCounters = await this.#context.releaseReserved(reserved.id);
+      this.#lastCounters = await this.#context.releaseReserved(reserved, () => {
+        const reason = `Session ${this.uid} is ending: the data server is away, and the stream ends as soon as it is back.`;
+        this.#delayed.reject(new SciStreamError('UNAVAILABLE', reason));
+      });
     });
     this.#ports = reserved;
     this.#reserved.resolve(reserved);

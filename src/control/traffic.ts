@@ -1,6 +1,7 @@
 import { Backoff } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
-import { messageOf } from '../core/errors.js';
+import { messageOf, SciStreamError } from '../core/errors.js';
+import { keepTrying } from '../core/retry.js';
 import type { Counters } from '../gen/scistream/data/v1/data_pb.js';
 import type { Logger } from '../observe/logger.js';
 import type { Gateway } from './gateway.js';
@@ -25,7 +26,6 @@ interface TrafficFeedOptions {
 export class TrafficFeed {
   readonly #options: TrafficFeedOptions;
   readonly #listeners = new Set<Listener>();
-  readonly #backoff = new Backoff(firstRetryMs, longestRetryMs);
   /** Ends the open watch, or the wait for the next. */
   #stop: AbortController | undefined;
 
@@ -42,7 +42,6 @@ export class TrafficFeed {
     this.#listeners.add(own);
     if (!this.#stop) {
       this.#stop = new AbortController();
-      this.#backoff.reset();
       void this.#follow(this.#stop.signal);
     }
     return {
@@ -56,20 +55,25 @@ export class TrafficFeed {
   }
 
   /** Never throws: it tries again until nobody listens. */
-  async #follow(signal: AbortSignal): Promise<void> {
-    const { gateway, clock, logger } = this.#options;
-    try {
-      for await (const counters of gateway.watch(signal)) {
-        if (signal.aborted) return;
-        this.#backoff.reset();
-        for (const listener of this.#listeners) listener(counters);
-      }
-    } catch (error) {
-      if (!signal.aborted) logger.debug({ reason: messageOf(error) }, 'no counters from the data server; trying again');
-    }
-    if (signal.aborted) return;
-    clock.after(this.#backoff.next(), () => {
-      if (!signal.aborted) void this.#follow(signal);
+  #follow(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    const backoff = new Backoff(firstRetryMs, longestRetryMs);
+    return keepTrying(() => this.#watch(signal, backoff), {
+      ...{ clock, backoff, signal },
+      onFailure: (error) => {
+        if (!signal.aborted)
+          logger.debug({ reason: messageOf(error) }, 'no counters from the data server; trying again');
+      },
     });
+  }
+
+  /** Throws when the watch ends. */
+  async #watch(signal: AbortSignal, backoff: Backoff): Promise<void> {
+    for await (const counters of this.#options.gateway.watch(signal)) {
+      if (signal.aborted) return;
+      backoff.reset();
+      for (const listener of this.#listeners) listener(counters);
+    }
+    throw new SciStreamError('CONN_ERROR', 'The data server has ended the watch.');
   }
 }

@@ -15,11 +15,13 @@ export interface RetryOptions {
   readonly signal: AbortSignal;
   /** Called for every attempt that failed. */
   readonly onFailure: (error: unknown) => void;
+  /** Asked for a signal before each pause, which ends with its abort. */
+  readonly hurry?: () => AbortSignal;
 }
 
 /** Does `work` at once, and again until it succeeds or `signal` aborts. Never throws. */
 export async function keepTrying(work: () => Promise<void>, options: RetryOptions): Promise<void> {
-  const { clock, backoff, signal, onFailure } = options;
+  const { clock, backoff, signal, onFailure, hurry } = options;
   do {
     try {
       await work();
@@ -27,7 +29,7 @@ export async function keepTrying(work: () => Promise<void>, options: RetryOption
     } catch (error) {
       onFailure(error);
     }
-    await passed(backoff.next(), signal, clock);
+    await passed(backoff.next(), hurry ? AbortSignal.any([signal, hurry()]) : signal, clock);
   } while (!signal.aborted);
 }
 
@@ -36,6 +38,8 @@ export class Retries implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #stop = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
+  /** Aborts when the pauses of now are over. */
+  #pauses = new AbortController();
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -43,27 +47,37 @@ export class Retries implements AsyncDisposable {
     setMaxListeners(0, this.#stop.signal);
   }
 
+  /** What failed is tried again now: there is reason to think that it works. */
+  hurry(): void {
+    this.#pauses.abort();
+    this.#pauses = new AbortController();
+  }
+
   /** Aborts when the owner ends. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** Resolves after the first attempt, even when that failed and others follow. `onFailure` hears of each that fails. */
-  attempt(work: () => Promise<void>, onFailure: (error: unknown) => void): Promise<void> {
-    const attempted = new Deferred<void>();
+  /** Resolves when it is done, or when the owner has ended. `onFailure` hears of each attempt that fails. */
+  untilDone(work: () => Promise<void>, onFailure: (error: unknown) => void): Promise<void> {
     const trying = keepTrying(work, {
       clock: this.#clock,
       backoff: new Backoff(firstPauseMs, longestPauseMs),
       signal: this.#stop.signal,
-      onFailure: (error) => {
-        attempted.resolve();
-        onFailure(error);
-      },
-    }).finally(() => {
-      attempted.resolve();
-      this.#underWay.delete(trying);
-    });
+      hurry: () => this.#pauses.signal,
+      onFailure,
+    }).finally(() => this.#underWay.delete(trying));
     this.#underWay.add(trying);
+    return trying;
+  }
+
+  /** The same, but resolves after the first attempt, even when that failed and others follow. */
+  attempt(work: () => Promise<void>, onFailure: (error: unknown) => void): Promise<void> {
+    const attempted = new Deferred<void>();
+    void this.untilDone(work, (error) => {
+      attempted.resolve();
+      onFailure(error);
+    }).then(attempted.resolve, attempted.reject);
     return attempted.promise;
   }
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { z } from 'zod';
 import { environmentWith } from '../config/load.js';
-import { Deferred } from '../core/deferred.js';
+import { Deferred, orAborted } from '../core/deferred.js';
 import { SciStreamError } from '../core/errors.js';
 import { inspect, sendSignal } from './processes.js';
 
@@ -20,13 +20,18 @@ export interface DaemonOptions {
   logFile: string;
   /** Milliseconds until it must have reported. */
   timeoutMs: number;
+  /** Its abort ends the start. */
+  signal: AbortSignal;
 }
 
 /**
  * Starts a process that outlives this one, in a session of its own so that no terminal's Ctrl-C reaches it, and waits until
- * it has reported. Throws SERVER_ERR with its reason, leaving nothing running, when it does not become ready.
+ * it has reported. Answers its process id. Throws SERVER_ERR with its reason, or the reason of `signal`, leaving nothing
+ * running, when it does not become ready.
  */
-export async function startDaemon({ command, args, environment, logFile, timeoutMs }: DaemonOptions): Promise<void> {
+export async function startDaemon(options: DaemonOptions): Promise<number> {
+  const { command, args, environment, logFile, timeoutMs, signal } = options;
+  signal.throwIfAborted();
   const log = openSync(logFile, 'a', 0o600);
   let child: ChildProcess;
   try {
@@ -39,6 +44,7 @@ export async function startDaemon({ command, args, environment, logFile, timeout
     closeSync(log);
   }
   const report = new Deferred<StartReport>();
+  const ended = new Deferred<void>();
   const fail = (reason: string): void => {
     report.resolve({ failed: reason });
   };
@@ -47,18 +53,28 @@ export async function startDaemon({ command, args, environment, logFile, timeout
   });
   child.once('error', (error) => {
     fail(error.message);
+    ended.resolve();
   });
   child.once('exit', (code, signal) => {
     fail(`it ended with ${signal ?? `exit code ${code ?? 'none'}`}; see ${logFile}`);
+    ended.resolve();
   });
   const timer = setTimeout(fail, timeoutMs, `it was not ready within ${timeoutMs} ms; see ${logFile}`);
-  const outcome = await report.promise;
-  clearTimeout(timer);
-  if (child.connected) child.disconnect();
-  child.unref();
-  if ('failed' in outcome) {
+  try {
+    const outcome = await orAborted(report.promise, signal);
+    if ('failed' in outcome || child.pid === undefined) {
+      const reason = 'failed' in outcome ? outcome.failed : 'it has no process id';
+      throw new SciStreamError('SERVER_ERR', `The data server could not be started: ${reason}`);
+    }
+    child.unref();
+    return child.pid;
+  } catch (error) {
     child.kill('SIGKILL');
-    throw new SciStreamError('SERVER_ERR', `The data server could not be started: ${outcome.failed}`);
+    await ended.promise;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    if (child.connected) child.disconnect();
   }
 }
 

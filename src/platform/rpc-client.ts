@@ -88,8 +88,8 @@ class SessionManager extends Http2SessionManager {
   }
 }
 
-/** Interceptors cannot do this: what they throw is wrapped again. */
-function understandErrors(transport: Transport, peer: string, usualTimeoutMs: number): Transport {
+/** Every failure as a SciStreamError. Interceptors cannot do this: what they throw is wrapped again. */
+export function understandErrors(transport: Transport, peer: string, usualTimeoutMs: number): Transport {
   const understand = (error: unknown, signal: AbortSignal | undefined): SciStreamError => {
     // The caller's own reason says more than "canceled".
     return signal?.aborted ? abortReason(signal) : fromConnectError(error, peer);

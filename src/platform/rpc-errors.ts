@@ -47,6 +47,12 @@ export function toConnectError(error: SciStreamError): ConnectError {
   );
 }
 
+/** True when the peer itself has told its reason, and the failure is none of the way there. */
+export function isAnswer(error: unknown): boolean {
+  const failure = error instanceof SciStreamError ? error.cause : error;
+  return failure instanceof ConnectError && failure.metadata.has(codeTrailer);
+}
+
 /** Client side: what the peer answered, or what kept it from answering, as a SciStreamError. */
 export function fromConnectError(error: unknown, peer: string): SciStreamError {
   if (error instanceof SciStreamError) return error;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadS2csConfig } from '../../src/config/s2cs.js';
+import type { LocalAgentOptions } from '../../src/control/agent-supply.js';
 import { agentSocket, LocalAgent } from '../../src/control/local-agent.js';
 import { systemClock } from '../../src/core/clock.js';
 import { until } from '../../src/core/until.js';
@@ -13,11 +14,12 @@ async function startAgent() {
   const stateDir = await temporaryDir();
   await ensurePrivateDir(stateDir);
   const log: string[] = [];
-  const agent = await LocalAgent.start({
+  const options: LocalAgentOptions = {
     ...{ agentCommand: [process.execPath, bin('s2ds')], agentSettings: await loadS2csConfig({ flags: {} }) },
     ...{ stateDir, listenerIp: '127.0.0.1', portRange: { kind: 'system' }, version: '0.1.0', verbose: false },
     ...{ clock: systemClock, logger: loggerTo(log) },
-  });
+  };
+  const agent = await LocalAgent.start(options, new AbortController().signal);
   const { pid } = await agent.client.info({});
   return { agent, pid, log, socket: `${stateDir}/${agentSocket}` };
 }

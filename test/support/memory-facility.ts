@@ -4,6 +4,7 @@ import { none } from '../../src/auth/none.js';
 import type { Verifier } from '../../src/auth/verifier.js';
 import type { Facility } from '../../src/control/facility.js';
 import { Gateway } from '../../src/control/gateway.js';
+import type { Session } from '../../src/control/session.js';
 import { SessionManager } from '../../src/control/session-manager.js';
 import { TrafficFeed } from '../../src/control/traffic.js';
 import { controlV1 } from '../../src/control/v1/index.js';
@@ -16,12 +17,15 @@ import { ControlService } from '../../src/gen/scistream/control/v2/control_pb.js
 import { DataService } from '../../src/gen/scistream/data/v1/data_pb.js';
 import { Control } from '../../src/gen/scistream_pb.js';
 import type { SessionTransition } from '../../src/observe/events.js';
+import { understandErrors } from '../../src/platform/rpc-client.js';
 import { answerErrors } from '../../src/platform/rpc-errors.js';
 
 export interface MemoryFacility {
   readonly facility: Facility;
   readonly agent: Agent;
   readonly transitions: SessionTransition[];
+  /** As when the server stops. */
+  readonly drain: () => Promise<readonly Session[]>;
   /** Every line of both servers' log, with all levels. */
   readonly logged: string[];
   readonly v1: Client<typeof Control>;
@@ -111,7 +115,9 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
     },
   );
   const transitions: SessionTransition[] = [];
-  const gateway = new Gateway(createClient(DataService, dataTransport), 'mock', []);
+  const isServed = (): Promise<boolean> => Promise.resolve(true);
+  const client = createClient(DataService, understandErrors(dataTransport, 'memory', 10_000));
+  const gateway = new Gateway({ client, type: 'mock', types: [], isServed, logger });
   const limits = { maxSessions: 1000, setupTimeoutMs };
   const record = (transition: SessionTransition): void => void transitions.push(transition);
   const sessions = new SessionManager({ gateway, clock, record, logger, ...limits });
@@ -141,6 +147,7 @@ export function memoryFacility(options: MemoryOptions = {}): MemoryFacility {
   return {
     facility,
     agent,
+    drain: () => sessions.drain(() => Promise.resolve(), new AbortController().signal),
     transitions,
     logged,
     v1: createClient(Control, control),

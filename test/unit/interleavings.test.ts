@@ -26,7 +26,7 @@ describe('sessions under random interleavings', () => {
         expectDistinct(answers.map(({ listeners }) => listeners));
 
         expect(mixed).toEqual([]);
-        await scheduler.waitFor(memory.facility.sessions.drain());
+        await scheduler.waitFor(memory.drain());
         for (const stop of cancels.values()) stop.abort();
         await scheduler.waitFor(Promise.allSettled(calls));
         expect(memory.facility.sessions.size).toBe(0);

@@ -126,7 +126,7 @@ describe('WatchSessions', () => {
     await memory.v2.createSession({ ...good, uid: 'x' });
     const reading = new Reading(memory, '');
     await reading.shows('x active h.example:1 0');
-    await memory.facility.sessions.drain();
+    await memory.drain();
     const error = await reading.end;
     expect([error?.code, error?.rawMessage]).toEqual([Code.Unavailable, expect.stringMatching(/server is stopping/)]);
     await reading.shows('x active h.example:1 0', 'x released h.example:1 0');

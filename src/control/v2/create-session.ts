@@ -31,7 +31,8 @@ export const createSession: Route<CreateSessionRequest, { session: SessionMessag
     call.signal.throwIfAborted();
     return { session: message };
   } catch (error) {
-    await session.leave(call.caller.name);
+    // When that has to wait for the data server, why it could not be opened says more.
+    await session.leave(call.caller.name).catch(() => undefined);
     throw error;
   }
 };

@@ -4,6 +4,6 @@ import type { Route } from '../call.js';
 import { freshSessionMessage } from './session-message.js';
 
 export const getSession: Route<GetSessionRequest, { session: SessionMessage }> = async (facility, { uid }, call) => {
-  const session = facility.sessions.find(parseUid(uid), call.caller);
+  const session = facility.sessions.findHeld(parseUid(uid), call.caller);
   return { session: await freshSessionMessage(facility, session, call) };
 };

@@ -10,7 +10,7 @@ export const releaseSession: Route<ReleaseSessionRequest, { session: SessionMess
   { uid, requestId },
   call,
 ) => {
-  const session = facility.sessions.find(parseUid(uid), call.caller);
+  const session = facility.sessions.findHeld(parseUid(uid), call.caller);
   if (requestId !== '' && requestId !== session.identity.requestId) throw unknownSession(uid);
   await session.end('release', call.caller.name, 'asked for');
   return { session: sessionMessage(facility, session, call, session.lastCounters) };

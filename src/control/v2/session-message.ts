@@ -36,8 +36,8 @@ export function sessionMessage(
   });
 }
 
-/** The same with counters fetched for this one session. */
+/** The same with counters fetched for this one session, while there are new ones. */
 export async function freshSessionMessage(facility: Facility, session: Session, call: Call): Promise<SessionMessage> {
-  const [reservation] = session.ports ? await facility.gateway.list(session.ports.id) : [];
+  const [reservation] = session.ports && !session.ending ? await facility.gateway.list(session.ports.id) : [];
   return sessionMessage(facility, session, call, reservation?.counters);
 }
