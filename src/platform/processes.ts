@@ -11,7 +11,7 @@ export interface ProcessInfo {
   readonly pid: number;
   /** File name of its program, cut to 15 characters. */
   readonly name: string;
-  /** False once it has ended and only waits to be collected by its parent. */
+  /** False once all of its threads have ended and it only waits to be collected by its parent. */
   readonly runs: boolean;
   readonly group: number;
   readonly session: number;
@@ -35,7 +35,8 @@ export function inspect(pid: number): ProcessInfo | undefined {
   // Field 3 of proc(5), the state, is the first one of these.
   const fields = rest.split(' ');
   return {
-    ...{ pid, name, runs: !/[ZX]/.test(fields[0] ?? '') },
+    // The state is that of the first thread; while others end, they still hold files and sockets. Field 20 counts all of them.
+    ...{ pid, name, runs: !/[ZX]/.test(fields[0] ?? '') || Number(fields[17]) > 1 },
     ...{ group: Number(fields[2]), session: Number(fields[3]), startTicks: Number(fields[19]) },
   };
 }
