@@ -8,8 +8,9 @@ import type { PortRange } from '../core/port-range.js';
 import { Retries } from '../core/retry.js';
 import { Scope } from '../core/scope.js';
 import type { Logger } from '../observe/logger.js';
-import { securityOf, type Protection, type Transport } from '../core/protection.js';
+import type { Transport } from '../core/protection.js';
 import type { Secret } from '../core/secret.js';
+import { assertCapable, protectionFor } from './demands.js';
 import { Endings } from './endings.js';
 import type { Engine, EngineKind, EngineSettings, Forwarder, ForwarderOptions } from './engines/engine.js';
 import { PortPool, type PortLease } from './ports.js';
@@ -17,7 +18,7 @@ import { Reservation, type Change } from './reservation.js';
 import { Records, type ReservationRecord } from './records.js';
 import type { ProgramRunner } from './runners/runner.js';
 import { createRunners, type RunnerOptions } from './runners/registry.js';
-import { DataServerTypes, limitsRate, securitiesOf, type DataServerType, type TypeSettings } from './types.js';
+import { DataServerTypes, type DataServerType, type TypeSettings } from './types.js';
 
 export interface AgentOptions {
   /** Where the data listeners are opened. */
@@ -269,40 +270,4 @@ export class Agent implements AsyncDisposable {
 /** Short, as it is part of the paths of Unix sockets, which have little room; never used again. */
 function newId(): string {
   return randomBytes(8).toString('hex');
-}
-
-async function assertCapable(type: DataServerType, maxRate: number): Promise<void> {
-  if (maxRate === 0 || (await limitsRate(type))) return;
-  const { rate } = type.engineKind.capabilities;
-  const since = typeof rate === 'object' ? `, which takes ${type.engine} ${rate.from}` : '';
-  throw new SciStreamError(
-    'NOT_IMPLEMENTED',
-    `Data server type ${type.name} cannot limit the rate${since}; ask without one.`,
-  );
-}
-
-function protectionFor(
-  type: DataServerType,
-  { security: wanted, transport, key }: Pick<ReserveOptions, 'security' | 'transport' | 'key'>,
-): Protection {
-  const { protection: offered, udp } = type.engineKind.capabilities;
-  const kind = wanted === '' ? offered[0] : offered.find((protection) => securityOf(protection) === wanted);
-  if (!kind) {
-    throw new SciStreamError(
-      'NOT_IMPLEMENTED',
-      `Data server type ${type.name} cannot protect a stream by ${show(wanted)}; ask both ends for security ` +
-        `${securitiesOf(type).join(' or ')}, or choose another type.`,
-    );
-  }
-  if (transport === 'udp' && !udp) {
-    throw new SciStreamError('NOT_IMPLEMENTED', `Data server type ${type.name} forwards TCP only; ask for tcp.`);
-  }
-  if (kind === 'none') return { kind };
-  if (transport === 'udp') {
-    throw new SciStreamError('NOT_IMPLEMENTED', 'UDP streams cannot be encrypted; ask for security none.');
-  }
-  if (!key) {
-    throw new SciStreamError('BAD_FORMAT', 'A stream whose ends prove that they share a key needs that key.');
-  }
-  return { kind, key };
 }
