@@ -1,10 +1,9 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Endpoint } from '../../../../core/endpoint.js';
 import { errnoOf, messageOf, SciStreamError } from '../../../../core/errors.js';
-import { writePrivate } from '../../../../platform/state-dir.js';
+import { readPlain, writePrivate } from '../../../../platform/state-dir.js';
 import { canonicalHost } from '../tcp-sockets.js';
 
 const logName = 'access.log';
@@ -13,6 +12,8 @@ export const logFiles: readonly string[] = [logName, sumsName];
 
 /** A few hundred thousand connections. */
 const largestLog = 8 << 20;
+/** Bytes that are read at once: the rest of a log that nobody has read for long comes with the next readings. */
+const mostAtOnce = 4 << 20;
 const count = z.number().int().nonnegative();
 const stateForm = z.strictObject({
   /** Bytes of the log that are in the sums. */
@@ -61,10 +62,10 @@ export class SessionLog {
     }
     try {
       const known = this.#state ?? (await this.#load(fstatSync(log).size));
-      const lines = linesFrom(log, known.offset);
+      const { lines, end } = linesFrom(log, known.offset);
       const sums = { ...known.sums };
       const news = addEnded(sums, lines);
-      this.#state = { offset: known.offset + lines.length, sums };
+      this.#state = { offset: end, sums };
       if (this.#state.offset >= this.#largest) await this.#empty(log, this.#state);
       return { sums, news };
     } finally {
@@ -76,7 +77,7 @@ export class SessionLog {
   async #load(size: number): Promise<State> {
     let text: string;
     try {
-      text = await readFile(path.join(this.#folder, sumsName), 'utf8');
+      text = await readPlain(path.join(this.#folder, sumsName));
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return { offset: 0, sums: none };
       throw error;
@@ -100,17 +101,18 @@ export class SessionLog {
   }
 }
 
-/** A line without its end is still being written. */
-function linesFrom(log: number, offset: number): string {
+/** The next lines and where they end. One without its end is still being written, unless it is longer than any of nginx. */
+function linesFrom(log: number, offset: number): { readonly lines: string; readonly end: number } {
   const buffer = Buffer.allocUnsafe(1 << 16);
   let text = '';
-  for (let at = offset; ;) {
-    const bytes = readSync(log, buffer, 0, buffer.length, at);
+  while (text.length < mostAtOnce) {
+    const bytes = readSync(log, buffer, 0, buffer.length, offset + text.length);
     if (bytes === 0) break;
     text += buffer.toString('latin1', 0, bytes);
-    at += bytes;
   }
-  return text.slice(0, text.lastIndexOf('\n') + 1);
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1);
+  const read = lines === '' && text.length >= mostAtOnce ? text : lines;
+  return { lines, end: offset + read.length };
 }
 
 /**

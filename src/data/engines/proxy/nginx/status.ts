@@ -4,6 +4,8 @@ import { messageOf, SciStreamError } from '../../../../core/errors.js';
 import { socketPath } from '../../../../platform/state-dir.js';
 
 const deadlineMs = 10_000;
+/** Characters; it writes less than two hundred. */
+const longestAnswer = 65_536;
 
 /** Connections and flows of datagrams in all workers, those of earlier configurations too; the ones that ask are left out. */
 export interface Status {
@@ -44,7 +46,10 @@ function ask(socketPath: string): Promise<string> {
     http
       .get(options, (response) => {
         let text = '';
-        response.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+        response.setEncoding('latin1').on('data', (chunk: string) => {
+          text += chunk;
+          if (text.length > longestAnswer) response.destroy(new Error('its answer is too long'));
+        });
         response.once('error', reject).once('end', () => {
           resolve(text);
         });

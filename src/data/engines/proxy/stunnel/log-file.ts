@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf } from '../../../../core/errors.js';
 import { Serial } from '../../../../core/serial.js';
@@ -39,6 +39,7 @@ export class LogFile {
   #started = false;
   /** The old file is not read to its end yet. */
   #renewing = false;
+  #asked = false;
   /** What is read is in the log of an earlier agent. */
   #logged: boolean;
 
@@ -56,13 +57,24 @@ export class LogFile {
 
   async #read(): Promise<void> {
     if (!this.#started) await this.#takeUp();
-    if (this.#renewing) await this.#renew();
+    if (this.#renewing) {
+      await this.#ask();
+      await this.#renew();
+    }
     if (this.#renewing) return;
     await this.#drain(this.#current);
     if (this.#position < (this.#options.limit ?? 4 << 20)) return;
     await rename(this.#current, this.#old);
     this.#renewing = true;
+    this.#asked = false;
+    await this.#ask();
+  }
+
+  /** To go on in a new file; again when it could not be asked. */
+  async #ask(): Promise<void> {
+    if (this.#asked) return;
     await this.#options.reopen();
+    this.#asked = true;
   }
 
   /** The first time: what an earlier agent has left. */
@@ -77,7 +89,7 @@ export class LogFile {
       if (knownThen !== undefined) journal.restore(knownThen);
       this.#renewing = true;
       // That agent may have ended before it could say so.
-      if ((await sizeOf(this.#current)) === 0) await this.#options.reopen();
+      this.#asked = (await sizeOf(this.#current)) > 0;
     }
     this.#started = true;
   }
@@ -126,8 +138,15 @@ const counted = /^counted (\{.*\})$/m;
 
 /** What a journal had counted when the file was new. */
 async function countedBefore(file: string): Promise<string | undefined> {
-  const text = (await ifThere(readFile(file, { encoding: 'latin1', flag: reading }))) ?? '';
-  return counted.exec(text)?.[1];
+  const handle = await ifThere(open(file, reading));
+  if (!handle) return undefined;
+  try {
+    // It is among the first lines.
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(chunk), 0, chunk, 0);
+    return counted.exec(buffer.toString('latin1', 0, bytesRead))?.[1];
+  } finally {
+    await handle.close();
+  }
 }
 
 async function sizeOf(file: string): Promise<number> {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { toSciStreamError } from '../../../src/core/errors.js';
-import { until } from '../../../src/core/until.js';
-import { isRunning } from '../../../src/platform/child.js';
-import { Facility, temporaryDir } from '../../support/facility.js';
-import { proxyPackages } from '../../support/processes.js';
-import { programsIn } from '../../support/proxy-programs.js';
-import { requirePrograms } from '../../support/requires.js';
-import { accepts, echo } from '../../support/tcp.js';
-import { first } from '../../support/v1.js';
+import { toSciStreamError } from '../../src/core/errors.js';
+import { until } from '../../src/core/until.js';
+import { isRunning } from '../../src/platform/child.js';
+import { Facility, temporaryDir } from '../support/facility.js';
+import { proxyPackages } from '../support/processes.js';
+import { programsIn } from '../support/proxy-programs.js';
+import { requirePrograms } from '../support/requires.js';
+import { accepts, echo } from '../support/tcp.js';
+import { first } from '../support/v1.js';
 
 const installed = requirePrograms(...proxyPackages);
 const haproxy = ['-t', 'haproxy-process'];

@@ -3,11 +3,11 @@ import { readFile, stat } from 'node:fs/promises';
 import type net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { until } from '../../../src/core/until.js';
-import { inspect } from '../../../src/platform/processes.js';
-import { proxyPackages } from '../../support/processes.js';
-import { requirePrograms } from '../../support/requires.js';
-import { echoesLine, named, Stage } from '../../support/stage.js';
+import { until } from '../../src/core/until.js';
+import { inspect } from '../../src/platform/processes.js';
+import { proxyPackages } from '../support/processes.js';
+import { requirePrograms } from '../support/requires.js';
+import { echoesLine, named, Stage } from '../support/stage.js';
 
 const installed = requirePrograms(...proxyPackages);
 const recordForm = z.looseObject({ pid: z.int() });

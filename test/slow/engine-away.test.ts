@@ -3,15 +3,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Deferred } from '../../../src/core/deferred.js';
-import { until } from '../../../src/core/until.js';
-import { DataServer } from '../../support/data-server.js';
-import { canRunDocker, dockerEngine, engineArguments } from '../../support/docker.js';
-import { EngineGate } from '../../support/engine-gate.js';
-import { temporaryDir } from '../../support/facility.js';
-import { startJanus } from '../../support/janus/controller.js';
-import { echoesLine, named, Stage } from '../../support/stage.js';
-import { accepts } from '../../support/tcp.js';
+import { Deferred } from '../../src/core/deferred.js';
+import { until } from '../../src/core/until.js';
+import { DataServer } from '../support/data-server.js';
+import { canRunDocker, dockerEngine, engineArguments } from '../support/docker.js';
+import { EngineGate } from '../support/engine-gate.js';
+import { temporaryDir } from '../support/facility.js';
+import { startJanus } from '../support/janus/controller.js';
+import { echoesLine, named, Stage } from '../support/stage.js';
+import { accepts } from '../support/tcp.js';
 
 const type = 'haproxy-docker';
 /** Retries begin a second after the first failure. */
