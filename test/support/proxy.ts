@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Clock } from '../../src/core/clock.js';
 import { formatEndpoint, type Endpoint } from '../../src/core/endpoint.js';
 import { Configuration } from '../../src/data/engines/proxy/configuration.js';
 import type { ConnectionInfo, Counters, Forwarder, ForwarderOptions } from '../../src/data/engines/engine.js';
@@ -150,12 +151,12 @@ export class TestProxy {
   }
 
   /** What an agent that comes after this one has, pointed at `targets`. */
-  async successor(targets: readonly string[]): Promise<Forwarder> {
+  async successor(targets: readonly string[], clock?: Clock): Promise<Forwarder> {
     const { workers, bufferSize, idleTimeoutMs } = this.settings;
     const { logger } = this.#bench.log;
     const usual = { portable: false, socketBuffer: 0, logger };
     const settings = { workers, bufferSize, idleTimeoutMs, ...usual };
-    const forwarder = new ProxyForwarder(this.kind, this.#bench.runner, settings, this.#options());
+    const forwarder = new ProxyForwarder(this.kind, this.#bench.runner, settings, this.#options(), clock);
     onTestFinished(() => forwarder[Symbol.asyncDispose]());
     await forwarder.update(targetsOf(targets));
     return forwarder;

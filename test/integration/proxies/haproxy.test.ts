@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/core/clock.js';
 import { parseEndpoint } from '../../../src/core/endpoint.js';
 import { until } from '../../../src/core/until.js';
 import { haproxy } from '../../../src/data/engines/proxy/haproxy/kind.js';
@@ -93,7 +94,9 @@ describe.runIf(there)('haproxy', () => {
   it('is started anew when it does not answer an agent after a crash', async () => {
     const proxy = await TestProxy.start(haproxy, { targets: [(await echo()).address] });
     await rm(path.join(proxy.folder, 'admin.sock'));
-    await proxy.successor([(await saying('anew')).address]);
+    // Its patience ends after a tenth of the time.
+    const hurried = { ...systemClock, after: (ms: number, action: () => void) => systemClock.after(ms / 10, action) };
+    await proxy.successor([(await saying('anew')).address], hurried);
     expect(await ask(proxy.address)).toBe('anew');
     expect(proxy.output).toContain('its connections are lost');
   });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { until } from '../../../src/core/until.js';
-import { forward, psk, twoGateways, variants } from '../../support/engine.js';
-import { descriptors } from '../../support/resources.js';
-import { soak } from '../../support/soak.js';
-import { echo } from '../../support/tcp.js';
+import { until } from '../../src/core/until.js';
+import { forward, psk, twoGateways, variants } from '../support/engine.js';
+import { descriptors } from '../support/resources.js';
+import { soak } from '../support/soak.js';
+import { echo } from '../support/tcp.js';
 
 const MiB = 1 << 20;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { forward, psk, startEngine, twoGateways, variants } from '../../support/engine.js';
-import { areEqual, flood, floodFrom, paceOf, Sink } from '../../support/pace.js';
-import { connect, serve } from '../../support/tcp.js';
+import { forward, psk, startEngine, twoGateways, variants } from '../support/engine.js';
+import { areEqual, flood, floodFrom, paceOf, Sink } from '../support/pace.js';
+import { connect, serve } from '../support/tcp.js';
 
 const MB = 1e6;
 /**
