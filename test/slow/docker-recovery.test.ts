@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { until } from '../../../src/core/until.js';
-import { dockerRunner } from '../../../src/data/runners/docker.js';
-import { canRunDocker, dockerEngine } from '../../support/docker.js';
-import { containers, prepare, run, setUp } from '../../support/docker-runner.js';
-import { EngineGate } from '../../support/engine-gate.js';
-import { accepts, connect, echo } from '../../support/tcp.js';
-import { endLeft } from '../../support/runners.js';
+import { until } from '../../src/core/until.js';
+import { dockerRunner } from '../../src/data/runners/docker.js';
+import { canRunDocker, dockerEngine } from '../support/docker.js';
+import { containers, prepare, run, setUp } from '../support/docker-runner.js';
+import { EngineGate } from '../support/engine-gate.js';
+import { accepts, connect, echo } from '../support/tcp.js';
+import { endLeft } from '../support/runners.js';
 
 /** With the start of the Engine. */
 const timeout = 120_000;
