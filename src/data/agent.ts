@@ -81,7 +81,7 @@ export class Agent implements AsyncDisposable {
     this.types = new DataServerTypes({ embedded, ...programRunners }, types);
     this.#runners = Object.values(programRunners);
     this.#records = new Records(runners.folder, logger);
-    this.#endings = new Endings(this.#records, logger);
+    this.#endings = new Endings(this.#records, this.#retries, logger);
   }
 
   /** Takes back the reservations of the agent before this one, with their ports: to be done before the first call is answered. */
@@ -160,7 +160,6 @@ export class Agent implements AsyncDisposable {
     await using scope = new Scope();
     for (const engine of this.#engines.values()) scope.defer(async () => (await engine)[Symbol.asyncDispose]());
     scope.use(this.#retries);
-    scope.use(this.#endings);
     scope.defer(() => this.#reviving);
     // A start that fails leaves the streams of the agent before to the next one.
     if (!this.#reviving) return;

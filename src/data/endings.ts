@@ -1,19 +1,21 @@
 import { messageOf } from '../core/errors.js';
-import { Retries } from '../core/retry.js';
+import type { Retries } from '../core/retry.js';
 import type { Logger } from '../observe/logger.js';
 import type { PortLease } from './ports.js';
 import type { Records } from './records.js';
 import type { ProgramRunner } from './runners/runner.js';
 
 /** Ends the programs of reservations that are over: now, or as soon as what runs them can be reached. */
-export class Endings implements AsyncDisposable {
+export class Endings {
   readonly #records: Records;
   readonly #logger: Logger;
   readonly #ids = new Set<string>();
-  readonly #retries = new Retries();
+  readonly #retries: Retries;
 
-  constructor(records: Records, logger: Logger) {
+  /** `retries` end what is tried: what is left then has its record, or is found by the next agent. */
+  constructor(records: Records, retries: Retries, logger: Logger) {
     this.#records = records;
+    this.#retries = retries;
     this.#logger = logger;
   }
 
@@ -46,10 +48,5 @@ export class Endings implements AsyncDisposable {
       const reason = messageOf(error);
       this.#logger.error({ reason }, 'what earlier data servers have left is not known; trying again');
     });
-  }
-
-  /** Begins no attempt any more: what is left has its record, or is found by the next agent. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#retries[Symbol.asyncDispose]();
   }
 }

@@ -1,11 +1,9 @@
-import { constants } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { errnoOf, messageOf } from '../../../core/errors.js';
 import { Serial } from '../../../core/serial.js';
 import type { Logger } from '../../../observe/logger.js';
-import { writePrivate } from '../../../platform/state-dir.js';
+import { readPlain, writePrivate } from '../../../platform/state-dir.js';
 import type { Counters } from '../engine.js';
 
 /** Those that only grow. */
@@ -30,9 +28,6 @@ const stateForm = z.strictObject({
 
 type Sums = z.infer<typeof sumsForm>;
 type State = z.infer<typeof stateForm>;
-
-/** The folder may belong to the program's user, who could put links and pipes there. */
-const reading = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
  * What the programs of one reservation have counted, one after the other, each from zero. A file tells it to the next agent, and
@@ -60,7 +55,7 @@ export class Totals {
   static async open(folder: string, logger: Logger): Promise<Totals> {
     const file = path.join(folder, 'totals.json');
     try {
-      const state = stateForm.parse(JSON.parse(await readFile(file, { encoding: 'utf8', flag: reading })));
+      const state = stateForm.parse(JSON.parse(await readPlain(file)));
       return new Totals(file, state, logger);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') logger.warn({ file, reason: messageOf(error) }, 'counters start from zero');
